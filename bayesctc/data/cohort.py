@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, NoReturn
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from bayesctc.data.building import build_content
 from bayesctc.data.columns import split_mapping
 from bayesctc.data.derived import Derived
 from bayesctc.data.doubts import data_warnings
-from bayesctc.data.endpoint import EndpointData, endpoint_data
+from bayesctc.data.endpoint import EndpointData, endpoint_data, with_own_tables
 from bayesctc.data.fingerprint import fingerprint
 from bayesctc.data.flow import flow_table
 from bayesctc.data.outcome import CTC_COUNT, Outcome, checked_outcome
@@ -21,6 +22,8 @@ from bayesctc.data.schema import ColumnType, Schema, schema_frame
 from bayesctc.data.source import FRAMES, GENERATED, Call, reading_call
 from bayesctc.data.tables import refuse_swapped, table_from_frame
 from bayesctc.errors import DataError
+
+_ANALYSES: WeakKeyDictionary = WeakKeyDictionary()  # of each cohort, by endpoint: every step of a fit asks for it
 
 
 class Cohort(Derived):
@@ -301,7 +304,10 @@ class Cohort(Derived):
         require_events : bool
             Whether an endpoint without a single event, or with a cause without one, is an error.
         """
-        return endpoint_data(self._content, name, require_events=require_events)
+        known, asked = _ANALYSES.setdefault(self, {}), (repr(name), require_events)
+        if asked not in known:
+            known[asked] = endpoint_data(self._content, name, require_events=require_events)
+        return with_own_tables(known[asked])
 
     def flow(self, endpoint: str | None = None) -> pd.DataFrame:
         """Patients and samples excluded at each step, with the reason, and those that remained.

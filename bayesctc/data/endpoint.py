@@ -1,7 +1,7 @@
 """One endpoint of a cohort, ready for analysis."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -167,6 +167,13 @@ def seen_from(event: np.ndarray, code: int) -> np.ndarray:
     """Events by their codes as one cause has them: 1 = of the cause, 2 = of another, 0 = censored."""
     event = np.asarray(event)
     return np.select([event == code, event > 0], [1.0, 2.0], 0.0)
+
+
+def with_own_tables(data: EndpointData) -> EndpointData:
+    """The same with tables of its own (copied on write)."""
+    names = ("samples", "excluded", "intervals", "failed_samples")
+    tables = {name: getattr(data, name) for name in names}
+    return replace(data, **{name: table.copy(deep=False) for name, table in tables.items() if table is not None})
 
 
 def endpoint_data(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesctc.design.fall import settle_fall
+from bayesctc.design.quadrature import legendre
 from bayesctc.design.rounding import rounded
 from bayesctc.errors import SpecError
 
@@ -170,7 +171,7 @@ class TimeBasis:
         """Upper triangular T: the functions are raw @ T."""
         ends = np.unique([-1.0, self._start if self.kind == "treatment" else -1.0, 1.0])  # smooth between them
         half, middle = 0.5 * np.diff(ends)[:, None], 0.5 * (ends[1:] + ends[:-1])[:, None]
-        nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+        nodes, weights = legendre(_NODES)
         nodes, weights = (middle + half * nodes).ravel(), (half * weights).ravel()
         root = np.sqrt(0.5 * weights)[:, None]
         triangle = np.linalg.qr(root * self._raw(nodes), mode="r")

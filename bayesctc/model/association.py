@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesctc.design.basis import TimeBasis
+from bayesctc.design.quadrature import legendre
 from bayesctc.model.curves_of_samples import curve_matrix
 
 NONE, EFFECTS, VALUE, SLOPE, AREA = "none", "random_effects", "current_value", "current_slope", "area"
@@ -155,7 +156,7 @@ class Association:
         used[0] |= not used.any()
         first, last = first[:, used], last[:, used]
         n_nodes = 0 if self.kind == EFFECTS else self.n_nodes
-        z, w = np.polynomial.legendre.leggauss(n_nodes) if n_nodes else (np.zeros(0), np.zeros(0))
+        z, w = legendre(n_nodes) if n_nodes else (np.zeros(0), np.zeros(0))
         with np.errstate(invalid="ignore", divide="ignore"):
             low = np.where(last > 0.0, np.sqrt(first / last), 1.0)[..., None]
         v = low + (1.0 - low) * 0.5 * (z + 1.0)

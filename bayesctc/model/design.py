@@ -373,13 +373,14 @@ class Design:
         return Packed(tuple(patient_ids), follow_up, terms, *kept, changes=changes, constant=constant)
 
     def hazard_coefficients(self, theta, cause: int) -> np.ndarray:
-        """log hazard ratios per unit of each survival term, common ones first: array (n_classes, n_survival)."""
-        own, alike = np.asarray(theta)[:, self.sizes.cause(cause)[1]], len(self.survival.names)
-        return np.column_stack(
+        """log hazard ratios per unit of each survival term, common ones first: array (..., n_classes, n_survival)."""
+        own, alike = np.asarray(theta)[..., self.sizes.cause(cause)[1]], len(self.survival.names)
+        return np.concatenate(
             [
-                self.survival.standard.coefficients(own[:, :alike]),
-                self.survival_by_class.standard.coefficients(own[:, alike:]),
-            ]
+                self.survival.standard.coefficients(own[..., :alike]),
+                self.survival_by_class.standard.coefficients(own[..., alike:]),
+            ],
+            axis=-1,
         )
 
     def growth_matrix(self, samples: pd.DataFrame, patients: pd.DataFrame) -> np.ndarray:

@@ -76,16 +76,25 @@ class PatientHazards:
         -------
         array (n_patients, n_times, n_effects)
         """
+        return self._given(theta_g, part, self._frame(time), b)
+
+    def _frame(self, time) -> "_Frame":
+        """What `given` takes of the times alone."""
         link, n = self.sizes.association, len(time)
         assert link is not None
         ends, place, row = self._stretches(time)
         points = link.points(ends[:, :-1].ravel(), ends[:, 1:].ravel(), [])
         nodes, weight = (each.reshape(n, ends.shape[1] - 1, each.shape[-1]) for each in (points.time, points.weight))
-        mass = weight * np.exp(self._baseline(theta_g, part, "log_hazard", nodes, weight > 0.0))
-        upto = self._baseline(theta_g, part, "cumulative_hazard", ends, ends > 0.0)
-        mass = shared_out(np.diff(upto, axis=1), mass)
         at = np.concatenate([ends[:, :-1, None], nodes], axis=2)
-        return self._summed(theta_g, part, mass, at, (place, row), b)
+        return _Frame(ends, nodes, weight, self._rows(at), (place, row))
+
+    def _given(self, theta_g, part, frame, b):
+        """`given` at the times of a frame."""
+        there = frame.weight > 0.0
+        mass = frame.weight * np.exp(self._baseline(theta_g, part, "log_hazard", frame.nodes, there))
+        upto = self._baseline(theta_g, part, "cumulative_hazard", frame.ends, frame.ends > 0.0)
+        mass = shared_out(np.diff(upto, axis=1), mass)
+        return self._summed(theta_g, part, mass, frame.rows, frame.where, b)
 
     def in_log_time(self, theta_g, part: EventPart, time, b) -> tuple[np.ndarray, np.ndarray]:
         """Time on the scale of the baseline, z(t) = log H_0(t), and the integral of z by the cumulative hazard.
@@ -103,21 +112,26 @@ class PatientHazards:
         upto = self._baseline(theta_g, part, "cumulative_hazard", ends, ends > 0.0)
         mass = np.diff(xlogy(upto, upto) - upto, axis=1)[..., None]
         z = np.log(upto, out=np.zeros(upto.shape), where=upto > 0.0)
-        integral = self._summed(theta_g, part, mass, ends[:, :-1, None], (place, row), b)
+        integral = self._summed(theta_g, part, mass, self._rows(ends[:, :-1, None]), (place, row), b)
         return np.take_along_axis(z, place, axis=1), integral
 
-    def _summed(self, theta_g, part, mass, at, where, b):
+    def _rows(self, at):
+        """Rows of the curve at times of patients, arrays (n, n_stretches, n_points)."""
+        link = self.sizes.association
+        assert link is not None
+        return link.rows(at * self.sizes.months, self.constant)
+
+    def _summed(self, theta_g, part, mass, rows, where, b):
         """Sums up to each time of a measure at points, times a factor there.
 
-        `mass` and `at` (n, n_stretches, n_points) are the measure of the baseline and the time of each point; `where`
-        is the place of each time among the ends of stretches, and the row of terms in each stretch.
+        `mass` (n, n_stretches, n_points) is the measure of the baseline at each point, and `rows` are those of the
+        curve there; `where` is the place of each time among the ends of stretches, and the row of terms in each.
         """
-        link, (place, row), n = self.sizes.association, where, len(at)
+        link, (place, row), n = self.sizes.association, where, len(mass)
         assert link is not None
-        rows = link.rows(at * self.sizes.months, self.constant)
         fixed, by_effect = link.predictor(theta_g, theta_g[part.association], rows, self.sizes.outcomes[0].curve)
         moved = by_effect.reshape(n, -1, b.shape[2]) @ np.swapaxes(b, 1, 2)
-        moved = np.minimum(moved + fixed.reshape(n, -1)[..., None], HIGHEST).reshape(*at.shape, b.shape[1])
+        moved = np.minimum(moved + fixed.reshape(n, -1)[..., None], HIGHEST).reshape(*mass.shape, b.shape[1])
         x = self.x if self.changes is None else self.changes.x
         risk = np.exp(np.minimum(x @ theta_g[part.coefficients], HIGHEST))[row]
         with np.errstate(over="ignore"):
@@ -285,6 +299,22 @@ class PatientHazards:
         for k in range(0, len(time), at_once):
             who = np.arange(k, min(k + at_once, len(time)))
             these = self.take(who)
+            frame = these._frame(time[who])
             for g in range(len(theta)):
-                of = time[who], effects[who, g]
-                yield g, who, np.stack([these.given(theta[g], part, *of) for part in self.sizes.events])
+                of = frame, effects[who, g]
+                yield g, who, np.stack([these._given(theta[g], part, *of) for part in self.sizes.events])
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """Times up to which hazards are integrated, as far as parameters play no part.
+
+    `ends` (n, n_stretches + 1) of stretches, `nodes` and `weight` (n, n_stretches, n_nodes) of the rule in each, `rows`
+    of the curve at the start and at the nodes of each; `where` as in `PatientHazards._summed`.
+    """
+
+    ends: np.ndarray
+    nodes: np.ndarray
+    weight: np.ndarray
+    rows: np.ndarray
+    where: tuple[np.ndarray, np.ndarray]

@@ -29,15 +29,17 @@ def compared_at(fit: Fit) -> str:
     return f"for patients with a {what} of {level:.3g}"
 
 
-def associations(fit: Fit, theta, c: int) -> np.ndarray:
-    """Associations of a cause, on the user's scale: array (n_classes, n_terms); no terms without an association."""
-    layout = fit.design.layout
+def associations(fit: Fit, thetas, c: int) -> np.ndarray:
+    """Associations of a cause, on the user's scale: array (..., n_classes, n_terms); no terms without an association.
+
+    thetas is an array (..., n_classes, n_class_parameters).
+    """
+    layout, shape = fit.design.layout, thetas.shape[:-1]
     if fit.spec.association == NONE:
-        return np.zeros((len(theta), 0))
+        return np.zeros((*shape, 0))
     name = next(b.name for b in layout.of_cause(c) if b.parameter == "association")
-    own = layout.natural(theta)[name]
-    own = own if layout.by_class(name) else np.broadcast_to(own, (len(theta), *np.shape(own)))
-    return np.reshape(own, (len(theta), -1))
+    own = layout.natural(thetas)[name].reshape(*shape[:-1], shape[-1] if layout.by_class(name) else 1, -1)
+    return np.broadcast_to(own, (*shape, own.shape[-1]))
 
 
 def association_rows(fit: Fit, c: int, values) -> Iterator[tuple]:

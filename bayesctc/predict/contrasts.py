@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayesctc.design.quadrature import legendre
 from bayesctc.errors import SpecError
 from bayesctc.model.families import FAMILIES
 from bayesctc.predict.curves import N_POINTS, checked_grid, curve_dataset, interval_text, summarise
@@ -57,14 +58,14 @@ def trajectory_contrasts(
         raise SpecError(f"values: found {values!r}; allowed: two different values of {column!r}, such as ('A', 'B').")
     low, high = fit.design.basis.span
     grid = checked_grid(np.linspace(low, high, N_POINTS) if months is None else months, "months", least=-np.inf)
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = legendre(NODES)
     at = np.concatenate([grid, low + 0.5 * (high - low) * (nodes + 1.0)])
     first, second = (matrix_at(fit, at, {column: value}) for value in values)
     design, curve = fit.design, fit.design.sizes.blocks["growth"]
 
-    def differences(theta):
-        all_times = design.spread * theta[:, curve] @ (second - first).T
-        return {"at": all_times[:, : len(grid)], "mean": all_times[:, len(grid) :] @ (0.5 * weights)}
+    def differences(thetas):
+        all_times = design.spread * thetas[..., curve] @ (second - first).T
+        return {"at": all_times[..., : len(grid)], "mean": all_times[..., len(grid) :] @ (0.5 * weights)}
 
     found = summarise(fit, differences)
     scale = FAMILIES[fit.spec.family].curve.of(design.outcome)

@@ -74,15 +74,16 @@ def covariate_effects(fit: Fit, *, contrasts: bool = False, cause: str | None = 
         rows += [(cause, term, latent_class, reference) for latent_class, reference, *_ in found]
         places += [(here, there) for *_, here, there in found]
 
-    def logarithms(theta):
-        of = design.hazard_coefficients(theta, number)
-        return {"log": np.array([of[here] - (0.0 if there is None else of[there]) for here, there in places])}
+    def logarithms(thetas):
+        of = design.hazard_coefficients(thetas, number)
+        found = [of[:, *here] - (0.0 if there is None else of[:, *there]) for here, there in places]
+        return {"log": np.stack(found, axis=-1)}
 
     with np.errstate(over="ignore"):  # a level without patients in a class
         estimate, lower, upper = np.exp(summarise(fit, logarithms)["log"])
     below = np.full(len(rows), np.nan)
     if fit.point_theta is None or fit.has_intervals:
-        below = np.mean([logarithms(theta)["log"] < 0.0 for theta in fit.parameter_draws(MAX_DRAWS)], axis=0)
+        below = np.mean(logarithms(fit.parameter_draws(MAX_DRAWS))["log"] < 0.0, axis=0)
     table = Printed(rows, columns=COLUMNS[:4])
     table[COLUMNS[4:8]] = np.column_stack([estimate, lower, upper, below])
     notes = []

@@ -1,16 +1,18 @@
 """Survival by class with 95 % intervals, and helpers for all curves."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.design.grammar import columns_of
+from bayesctc.design.quadrature import legendre
 from bayesctc.errors import SpecError
 from bayesctc.model.association import EFFECTS, NONE
 from bayesctc.model.class_hazards import cumulative_hazard
-from bayesctc.model.hazard_along import ENDLESS, cumulative_along
+from bayesctc.model.hazard_along import ENDLESS, HIGHEST, cumulative_along
 from bayesctc.model.packed import Packed
 from bayesctc.model.patient_hazards import EFFECT_NODES, PatientHazards
 from bayesctc.model.spec import ModelSpec
@@ -22,18 +24,23 @@ N_POINTS = 61
 MAX_DRAWS = 1000
 MIN_DRAWS = 50
 EXPONENTIALS = 1e8  # survival probabilities per result, patients x classes x times x draws
+VALUES_AT_ONCE = 5e4  # of them, from as many draws as that takes, to fit the processor's cache
 ROWS_AT_ONCE = 256  # patients at a time, to fit the processor's cache
 
 
-def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive: bool = False) -> dict[str, tuple]:
+def summarise(
+    fit: Fit, quantities: Callable, n_values: int = 1, most: int = MAX_DRAWS, additive: bool = False
+) -> dict[str, tuple]:
     """Estimate and 95 % interval of functions of the parameters.
 
     Parameters
     ----------
     fit : MLFit or BayesFit
-    quantities : function (theta) -> dict of array
-        theta is an array (n_classes, n_class_parameters).
-    n_draws : int
+    quantities : function (thetas) -> dict of array
+        thetas is an array (n_draws, n_classes, n_class_parameters); draws are the first axis of each result.
+    n_values : int
+        Numbers that a draw takes to compute: the more, the fewer draws at a time, and for the interval.
+    most : int
         Largest number of draws for the interval.
     additive : bool
         Whether estimates have to add up like the quantities: posterior means instead of medians.
@@ -47,20 +54,28 @@ def summarise(fit: Fit, quantities: Callable, n_draws: int = MAX_DRAWS, additive
     """
     at_estimate = None
     if fit.point_theta is not None:
-        at_estimate = quantities(fit.point_theta)
+        at_estimate = {name: values[0] for name, values in quantities(fit.point_theta[None]).items()}
         if not fit.has_intervals:
             return {name: (v, np.full_like(v, np.nan), np.full_like(v, np.nan)) for name, v in at_estimate.items()}
+    thetas = fit.parameter_draws(min(affordable_draws(n_values), most))
+    at_once = max(int(VALUES_AT_ONCE / n_values), 1)
     with np.errstate(over="ignore", under="ignore"):
-        draws = [quantities(theta) for theta in fit.parameter_draws(n_draws)]
+        draws = [quantities(thetas[k : k + at_once]) for k in range(0, len(thetas), at_once)]
     tail, result = (1.0 - CI_PROB) / 2.0, {}
     for name in draws[0]:
-        stacked = np.stack([draw[name] for draw in draws])
+        stacked = np.concatenate([draw[name] for draw in draws])
         with np.errstate(invalid="ignore"):  # between two infinite ratios
             lower, middle, upper = np.quantile(stacked, [tail, 0.5, 1.0 - tail], axis=0)
         if additive:
             middle = stacked.mean(axis=0)
         result[name] = (middle if at_estimate is None else at_estimate[name], lower, upper)
     return result
+
+
+def of_classes(function: Callable, thetas) -> np.ndarray:
+    """A function of theta that treats each class by itself, at many: array (n_draws, n_classes, ...)."""
+    found = function(thetas.reshape(-1, thetas.shape[-1]))
+    return found.reshape(*thetas.shape[:2], *found.shape[1:])
 
 
 def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | None = None) -> xr.Dataset:
@@ -101,13 +116,13 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
     times = survival_grid(fit, times)
     horizon = float(times.max()) if horizon is None else float(horizon)
     nodes, weights = restricted_mean_nodes(horizon)
-    survival, n_draws = standardised_survival(fit, np.concatenate([times, nodes]))
+    survival, size = standardised_survival(fit, np.concatenate([times, nodes]))
 
-    def curves(theta):
-        values = survival(theta)
-        return {"curve": values[:, : len(times)], "rmst": values[:, len(times) :] @ weights}
+    def curves(thetas):
+        values = survival(thetas)
+        return {"curve": values[..., : len(times)], "rmst": values[..., len(times) :] @ weights}
 
-    result = summarise(fit, curves, n_draws)
+    result = summarise(fit, curves, **size)
     along = "; where they change, along each patient's own, the last values carried forward"
     attributes = {
         "estimand": f"S_g(t | x_i) averaged over the {fit.n_patients} patients' covariates ({_formulas(fit)})"
@@ -124,8 +139,11 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
     return data
 
 
-def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
-    """Mean over patients of S_g(t | x_i), as a function of theta returning (n_classes, n_times); and draws to use."""
+def standardised_survival(fit: Fit, times) -> tuple[Callable, dict[str, int]]:
+    """Mean over patients of S_g(t | x_i), as a function of thetas (n_draws, n_classes, n_class_parameters).
+
+    It returns an array (n_draws, n_classes, n_times); and `n_values` and `most` of `summarise`.
+    """
     if fit.design.sizes.association is not None:
         return _marginal(fit, times)
     who, place = alike(fit.packed)
@@ -134,22 +152,18 @@ def standardised_survival(fit: Fit, times) -> tuple[Callable, int]:
     def survival(theta):
         total = np.zeros((len(theta), len(times)))
         for part in parts(len(who)):
-            values = conditional_survival(theta, fit.packed, who[part], times, np.zeros(len(who[part])))
-            total += np.einsum("u,gut->gt", share[part], values)
+            total += share[part] @ conditional_survival(theta, fit.packed, who[part], times, np.zeros(len(who[part])))
         return total
 
-    return survival, affordable_draws(fit.spec.n_classes * len(who) * len(times))
+    return partial(of_classes, survival), {"n_values": fit.spec.n_classes * len(who) * len(times)}
 
 
 def _marginal(fit, times):
     """`standardised_survival` if patients' curves act on the hazard: also averaged over their random effects."""
     hazards, share, n_values = kinds_of_hazard(fit)
     months = np.broadcast_to(times, (len(share), len(times)))
-
-    def survival(theta):
-        return np.einsum("u,gut->gt", share, hazards.survival(theta, months))
-
-    return survival, affordable_draws(n_values * len(times))
+    held = {"n_values": fit.spec.n_classes * months.size, "most": affordable_draws(n_values * len(times))}
+    return partial(of_classes, lambda theta: share @ hazards.survival(theta, months)), held
 
 
 def kinds_of_hazard(fit: Fit) -> tuple[PatientHazards, np.ndarray, int]:
@@ -177,7 +191,7 @@ def restricted_mean_nodes(horizon: float) -> tuple[np.ndarray, np.ndarray]:
     """
     if not np.isfinite(horizon) or horizon <= 0:
         raise SpecError(f"horizon has to be a positive number of months; found {horizon!r}.")
-    u, w = np.polynomial.legendre.leggauss(64)
+    u, w = legendre(64)
     u, w = 0.5 * (u + 1.0), 0.5 * w
     return horizon * u**4, w * 4.0 * horizon * u**3
 
@@ -187,23 +201,28 @@ def conditional_survival(theta, packed, who, times, entries):
 
     With competing events, free of all of them. Hazards are proportional in x.
     """
-    sizes, total = packed.sizes, np.zeros((len(theta), len(who), len(times)))
-    if packed.changes is not None:
-        own = packed.changes.take(who)
-        for c in range(sizes.n_causes):
-            gone, entered = (cumulative_along(theta, sizes, own, t, c) for t in (times, entries[:, None]))
-            total += np.minimum(np.minimum(entered, ENDLESS) - np.minimum(gone, ENDLESS), 0.0)
-        return np.exp(total, out=total)
-    terms = packed.terms("survival")[who]
-    for c in range(sizes.n_causes):
-        risk = np.exp(theta[:, sizes.cause(c)[1]] @ terms.T)
-        baseline = cumulative_hazard(theta, sizes, np.concatenate([times, entries]), cause=c)[:, 0]
-        gone = np.minimum(baseline, 1e290)  # infinity minus infinity is NaN
-        values = gone[:, len(times) :, None] - gone[:, None, : len(times)]
-        np.minimum(values, 0.0, out=values)
-        values *= np.minimum(risk, 1e8)[:, :, None]  # beyond this no patient survives a day
-        total += values
+    of_cause = _log_free if packed.changes is None else _log_free_along
+    total = of_cause(theta, packed, who, times, entries, 0)
+    for c in range(1, packed.sizes.n_causes):
+        total += of_cause(theta, packed, who, times, entries, c)
     return np.exp(total, out=total)
+
+
+def _log_free(theta, packed, who, times, entries, c):
+    """Logarithm of `conditional_survival` if there were only one cause; patients entered together share a baseline."""
+    sizes, (starts, own) = packed.sizes, np.unique(entries, return_inverse=True)
+    risk = np.minimum(np.exp(theta[:, sizes.cause(c)[1]] @ packed.terms("survival")[who].T), HIGHEST)
+    baseline = cumulative_hazard(theta, sizes, np.concatenate([times, starts]), cause=c)[:, 0]
+    gone = np.minimum(baseline, ENDLESS)
+    since = np.minimum(gone[:, len(times) :, None] - gone[:, None, : len(times)], 0.0)
+    return (since if len(starts) == 1 else since[:, own]) * risk[:, :, None]
+
+
+def _log_free_along(theta, packed, who, times, entries, c):
+    """`_log_free` along covariates that change."""
+    own = packed.changes.take(who)
+    gone, entered = (cumulative_along(theta, packed.sizes, own, t, c) for t in (times, entries[:, None]))
+    return np.minimum(np.minimum(entered, ENDLESS) - np.minimum(gone, ENDLESS), 0.0)
 
 
 def alike(packed: Packed, *others) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """Differences between classes in survival, and effects of the covariates."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,13 @@ from bayesctc.model.class_hazards import log_hazard
 from bayesctc.model.parameter_blocks import intervals
 from bayesctc.predict.association_ratios import association_rows, associations, compared_at
 from bayesctc.predict.covariate_effects import covariate_effects
-from bayesctc.predict.curves import restricted_mean_nodes, standardised_survival, summarise, survival_columns
+from bayesctc.predict.curves import (
+    of_classes,
+    restricted_mean_nodes,
+    standardised_survival,
+    summarise,
+    survival_columns,
+)
 from bayesctc.results.cells import averaged_over, not_estimable
 from bayesctc.results.classes import FEWEST_EVENTS
 from bayesctc.results.classified import need_endpoint
@@ -72,24 +80,25 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     if min(len(event_times) for event_times, _ in times) == 0:
         of_each = " of each cause" if fit.design.causes else ""
         raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
-    survival, n_draws = standardised_survival(fit, np.append(nodes, horizon))
-    mean_terms = fit.packed.mean_survival_terms
+    survival, size = standardised_survival(fit, np.append(nodes, horizon))
+    mean, reference_class = {"survival_terms": fit.packed.mean_survival_terms}, np.s_[:, base, None]
 
-    def quantities(theta):
-        curves = survival(theta)
-        rmst = curves[:, :-1] @ weights
-        found = {"survival": curves[:, -1] - curves[base, -1], "rmst": rmst - rmst[base]}
+    def quantities(thetas):
+        curves = survival(thetas)
+        rmst, last = curves[..., :-1] @ weights, curves[..., -1]
+        found = {"survival": last - last[reference_class], "rmst": rmst - rmst[reference_class]}
         for c, (event_times, counts) in enumerate(times):
-            values = log_hazard(theta, sizes, event_times, mean_terms, c)[:, 0]
-            ratios = values - values[base]
+            values = of_classes(partial(log_hazard, sizes=sizes, times=event_times, **mean, cause=c), thetas)[:, :, 0]
+            ratios = values - values[reference_class]
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
-            found[f"change {c}"] = np.ptp(ratios, axis=1)
-            found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(theta, c))
-            found[f"association {c}"] = np.exp(associations(fit, theta, c))
+            found[f"change {c}"] = np.ptp(ratios, axis=-1)
+            found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(thetas, c))
+            found[f"association {c}"] = np.exp(associations(fit, thetas, c))
         return found
 
+    size["n_values"] = max(size["n_values"], len(labels) * sum(len(event_times) for event_times, _ in times))
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # large units of covariates; scales that are 0
-        result = summarise(fit, quantities, n_draws)
+        result = summarise(fit, quantities, **size)
     rows = []
     for g in (g for g in range(len(labels)) if g != base):
         for c, (_, counts) in enumerate(times):

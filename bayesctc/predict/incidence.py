@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayesctc.design.quadrature import legendre
 from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard, log_hazard, step_ends
 from bayesctc.model.hazard_along import cumulative_along, log_hazard_along
@@ -75,8 +76,8 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     """
     need_causes(fit, "cumulative_incidence")
     times, causes = survival_grid(fit, times), list(fit.design.causes)
-    curves, n_draws = (_of_classes if fit.design.sizes.association is None else _averaged)(fit, times)
-    result = summarise(fit, curves, n_draws, additive=True)
+    curves, size = (_of_classes if fit.design.sizes.association is None else _averaged)(fit, times)
+    result = summarise(fit, curves, **size, additive=True)
     names = ("survival_function", "survival_lower", "survival_upper")
     over = "" if fit.design.sizes.association is None else " and over the random effects of the class"
     attributes = {
@@ -94,7 +95,7 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
 
 
 def _of_classes(fit, times):
-    """Incidence and survival as a function of theta, for hazards that depend only on class; and draws to use."""
+    """Incidence and survival as a function of thetas, for hazards that depend only on class; and its size."""
     sizes, n_causes = fit.design.sizes, len(fit.design.causes)
     who, place = alike(fit.packed)
     share = np.bincount(place) / len(place)
@@ -102,7 +103,8 @@ def _of_classes(fit, times):
 
     cumulative, log_density = _hazards(fit.packed)
 
-    def curves(theta):
+    def curves(thetas):
+        theta = thetas.reshape(-1, thetas.shape[-1])
         incidence, free = np.zeros((n_causes, len(theta), len(times))), np.zeros((len(theta), len(times)))
         for part in parts(len(who)):
             gone, at_times = (np.zeros((len(theta), len(who[part]), n)) for n in (len(nodes), len(times)))
@@ -110,15 +112,18 @@ def _of_classes(fit, times):
                 both = cumulative(theta, who[part], np.concatenate([nodes, times]), c)
                 gone += both[:, :, : len(nodes)]
                 at_times += both[:, :, len(nodes) :]
-            free += np.einsum("u,gut->gt", share[part], np.exp(-at_times))
+            free += share[part] @ np.exp(-at_times)
             for c in range(n_causes):
-                density = np.exp(log_density(theta, who[part], nodes, c) - gone)
-                mean = np.einsum("u,gun->gn", share[part], density) * weights
+                mean = share[part] @ np.exp(log_density(theta, who[part], nodes, c) - gone) * weights
                 total = np.cumsum(mean.reshape(len(theta), -1, NODES).sum(axis=2), axis=1)
                 incidence[c] += np.column_stack([np.zeros(len(theta)), total])[:, upto]
-        return {"incidence": incidence, "survival": free}
+        shape = *thetas.shape[:2], len(times)
+        return {
+            "incidence": np.moveaxis(incidence.reshape(n_causes, *shape), 0, 1),
+            "survival": free.reshape(shape),
+        }
 
-    return curves, affordable_draws(3 * n_causes * fit.spec.n_classes * len(who) * len(nodes))
+    return curves, {"n_values": 3 * n_causes * fit.spec.n_classes * len(who) * len(nodes)}
 
 
 def _averaged(fit, times):
@@ -128,13 +133,16 @@ def _averaged(fit, times):
     ends = step_ends(0.0, last, [*times[times > 0.0], *fit.design.sizes.knots])
     at, months = np.searchsorted(ends, times), np.broadcast_to(ends, (len(share), len(ends)))
 
-    def curves(theta):
-        by_step = hazards.incidence(theta, months, *hazards.prior(theta))
-        mean = np.einsum("u,cgut->cgt", share, by_step)
-        incidence = np.concatenate([np.zeros((*mean.shape[:2], 1)), mean], axis=2)[:, :, at]
-        return {"incidence": incidence, "survival": 1.0 - incidence.sum(axis=0)}
+    def curves(thetas):
+        theta = thetas.reshape(-1, thetas.shape[-1])
+        mean = share @ hazards.incidence(theta, months, *hazards.prior(theta))
+        mean = np.moveaxis(mean.reshape(-1, *thetas.shape[:2], len(ends) - 1), 0, 1)
+        incidence = np.concatenate([np.zeros((*mean.shape[:3], 1)), mean], axis=3)[..., at]
+        return {"incidence": incidence, "survival": 1.0 - incidence.sum(axis=1)}
 
-    return curves, affordable_draws(n_values * len(fit.design.causes) * len(ends))
+    n_causes, n_classes = len(fit.design.causes), fit.spec.n_classes
+    most = affordable_draws(n_values * n_causes * len(ends))
+    return curves, {"n_values": n_causes * n_classes * months.size, "most": most}
 
 
 def _hazards(packed: Packed):
@@ -160,7 +168,7 @@ def _quadrature(times, knots) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     last = max(float(times.max()), 1e-3)
     ends = np.concatenate([last * np.exp(-np.concatenate([FINE, COARSE])), np.linspace(0.0, last, STEPS), times, knots])
     ends = np.unique(ends[(ends > 0.0) & (ends <= last)])
-    u, w = np.polynomial.legendre.leggauss(NODES)
+    u, w = legendre(NODES)
     low, high = np.log(ends[:-1, None]), np.log(ends[1:, None])
     nodes = np.exp(0.5 * (high + low) + 0.5 * (high - low) * u).ravel()
     weights = (0.5 * (high - low) * w).ravel() * nodes

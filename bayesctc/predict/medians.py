@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.polynomial import Chebyshev
 from scipy.optimize import brentq
-from scipy.special import roots_hermitenorm
+
+from bayesctc.design.quadrature import hermite
 
 BLOOD = 7.5  # mL
 NODES = 21  # over the random effects of a patient at one month, which reduce to one normal variable
@@ -112,7 +113,7 @@ def sample_nodes(spread: float, tight: float, few: int = NODES) -> tuple[np.ndar
     """
     n = 1 + int(np.ceil(min(4.0 * REACH * spread * np.sqrt(tight), MOST_NODES - 1)))
     if n <= NODES:
-        return roots_hermitenorm(few if spread > 0.0 else 1)
+        return hermite(few if spread > 0.0 else 1)
     z = np.linspace(-REACH, REACH, n)
     return z, np.exp(-0.5 * z**2)
 

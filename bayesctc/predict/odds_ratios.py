@@ -54,9 +54,9 @@ def odds_ratios(fit: Fit, reference: str | None = None) -> pd.DataFrame:
     base = 0 if reference is None else labels.index(reference)
     block = fit.design.layout.places["membership"]
 
-    def log_ratios(theta):
-        coefficients = fit.design.membership.standard.coefficients(theta[:, block][:, 1:])
-        return {"log_ratio": coefficients - coefficients[base]}
+    def log_ratios(thetas):
+        coefficients = fit.design.membership.standard.coefficients(thetas[..., block][..., 1:])
+        return {"log_ratio": coefficients - coefficients[:, base, None]}
 
     # quantiles of logarithms, which interpolate alike whichever class is the reference
     estimate, lower, upper = np.exp(summarise(fit, log_ratios)["log_ratio"])

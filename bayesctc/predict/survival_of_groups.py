@@ -7,13 +7,14 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesctc.predict.curves import (
+    MAX_DRAWS,
     MIN_DRAWS,
     N_POINTS,
-    affordable_draws,
     alike,
     conditional_survival,
     curve_dataset,
     interval_text,
+    of_classes,
     parts,
     summarise,
     survival_grid,
@@ -99,29 +100,30 @@ def survival_of_groups(
     linked, expectations = fit.design.sizes.association is not None, _expectations(fit, grid, in_group, who, place)
     sizes = np.bincount(group, minlength=n_groups)
 
-    def curves(theta):
-        now, later = np.zeros((n_groups, len(grid))), np.zeros((n_groups, len(grid) - 1))
-        for of_rows, expected, since in expectations(theta):
+    def curves(thetas):
+        now, later = np.zeros((len(thetas), n_groups, len(grid))), np.zeros((len(thetas), n_groups, len(grid) - 1))
+        for of_rows, expected, since in expectations(thetas):
             there = since[:, None] <= grid
             now += of_rows @ (expected * there)
             if entered:
-                later += of_rows @ (expected[:, 1:] * there[:, :-1])
+                later += of_rows @ (expected[..., 1:] * there[:, :-1])
         if not entered:
             with np.errstate(invalid="ignore", divide="ignore"):
                 return {"curve": now / sizes[:, None]}
-        usable = (now[:, :-1] > 0) & (grid[:-1] >= start)
-        ratio = np.divide(later, now[:, :-1], out=np.ones_like(later), where=usable)
-        product = np.column_stack([np.ones(n_groups), np.cumprod(ratio, axis=1)])[:, np.searchsorted(grid, times)]
-        product[sizes == 0] = np.nan
+        usable = (now[..., :-1] > 0) & (grid[:-1] >= start)
+        ratio = np.divide(later, now[..., :-1], out=np.ones_like(later), where=usable)
+        product = np.concatenate([np.ones((*now.shape[:2], 1)), np.cumprod(ratio, axis=2)], axis=2)
+        product = product[..., np.searchsorted(grid, times)]
+        product[:, sizes == 0] = np.nan
         return {"curve": product}
 
-    n_draws = MIN_DRAWS if linked else affordable_draws(fit.spec.n_classes * (len(who) * len(grid) + 5 * len(group)))
-    estimate, lower, upper = summarise(fit, curves, n_draws)["curve"]
+    n_values = fit.spec.n_classes * (len(who) * len(grid) + 5 * len(group))
+    estimate, lower, upper = summarise(fit, curves, n_values, most=MIN_DRAWS if linked else MAX_DRAWS)["curve"]
     return estimate, lower, upper
 
 
 def _expectations(fit: Fit, grid: np.ndarray, in_group: np.ndarray, who: np.ndarray, place: np.ndarray) -> Callable:
-    """A function of theta that yields, for some patients at a time, their groups, expected numbers alive, and entries.
+    """A function of thetas that yields, for some patients at a time, their groups, expected numbers alive, and entries.
 
     `who` has one patient of each kind, and `place` the kind of each patient; patients have separate curves if the curve
     acts on the hazard.
@@ -129,14 +131,16 @@ def _expectations(fit: Fit, grid: np.ndarray, in_group: np.ndarray, who: np.ndar
     packed, K, entry = fit.packed, fit.spec.n_classes, fit.packed.entry
     if fit.design.sizes.association is not None:
         each = followed(fit.analysis, entry, np.broadcast_to(grid[:, None], (len(grid), len(entry))))
-        return lambda theta: [(in_group, each(theta), entry)]
+        return lambda thetas: [(in_group, np.stack([each(theta) for theta in thetas]), entry)]
     evaluator = fit.analysis.counts_only().evaluator()
 
-    def expectations(theta):
-        p = evaluator.evaluate(theta).class_probabilities
-        weights = np.stack([np.bincount(place, p[:, h], len(who)) for h in range(K)])
+    def expectations(thetas):
+        p = [evaluator.evaluate(theta).class_probabilities for theta in thetas]
+        weights = np.array([[np.bincount(place, own[:, h], len(who)) for h in range(K)] for own in p])
         for part in parts(len(who)):
-            surviving = conditional_survival(theta, packed, who[part], grid, entry[who[part]])
-            yield in_group[:, who[part]], np.einsum("hu,hut->ut", weights[:, part], surviving), entry[who[part]]
+            at = packed, who[part], grid, entry[who[part]]
+            surviving = of_classes(lambda theta, at=at: conditional_survival(theta, *at), thetas)
+            expected = np.einsum("dhu,dhut->dut", weights[:, :, part], surviving)
+            yield in_group[:, who[part]], expected, entry[who[part]]
 
     return expectations

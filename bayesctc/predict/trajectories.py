@@ -14,7 +14,7 @@ from bayesctc.model.curves_of_samples import curve_matrix
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.pieces import TO_NATURAL, TRANSFORMED
 from bayesctc.predict.curves import MAX_DRAWS, N_POINTS, checked_grid, curve_dataset, interval_text, summarise
-from bayesctc.predict.medians import marginal_cdf, medians
+from bayesctc.predict.medians import NODES, marginal_cdf, medians
 from bayesctc.results.fit import Fit
 
 POSITIVE_COUNT = 5  # CTC+: 5 or more cells per 7.5 mL
@@ -83,17 +83,20 @@ def class_trajectories(
     family, z = FAMILIES[fit.spec.family], basis[:, : fit.spec.n_random]
     on_scale = family.normal and family.curve is TRANSFORMED  # the curve is the median of transformed values
 
-    def curves(theta):
+    def curves(thetas):
+        shape, theta = (*thetas.shape[:2], len(months)), thetas.reshape(-1, thetas.shape[-1])
         eta = theta[:, curve] @ whole.T
         if on_scale and not positive:
-            return {"median": fit.design.value(eta)}
+            return {"median": fit.design.value(eta).reshape(shape)}
         spread = random_spread(fit.design, theta, z)
         own = {p.name: TO_NATURAL[p.scale](theta[:, places[p.name]]) for p in family.parameters}
         median = fit.design.value(eta) if on_scale else medians(family, eta, spread, own)
         close = marginal_cdf(family, eta, spread, own, near=max(cutoff, 1.0))
-        return {"median": median, "share": 1.0 - close(np.full(eta.shape, cutoff - 1.0))}
+        share = 1.0 - close(np.full(eta.shape, cutoff - 1.0))
+        return {"median": median.reshape(shape), "share": share.reshape(shape)}
 
-    result = summarise(fit, curves, MAX_DRAWS if on_scale else FEWER_DRAWS)
+    n_values = fit.spec.n_classes * len(months) * (1 if on_scale else NODES)
+    result = summarise(fit, curves, n_values, most=MAX_DRAWS if on_scale else FEWER_DRAWS)
     names: tuple[str, ...] = outcome.median_columns
     if positive:
         names = (*names, "positive_share", "positive_share_lower", "positive_share_upper")

@@ -98,7 +98,11 @@ def _shares(fit, labels):
     """Mean over patients of the prior probability of each class, before counts and survival are known."""
     terms = fit.packed.terms("membership")
     place = fit.design.sizes.blocks["membership"]
-    found = summarise(fit, lambda theta: {"share": softmax(terms @ theta[:, place].T, axis=1).mean(axis=0)})
+
+    def shares(thetas):
+        return {"share": softmax(thetas[..., place] @ terms.T, axis=1).mean(axis=2)}
+
+    found = summarise(fit, shares, n_values=fit.spec.n_classes * len(terms))
     for label, *numbers in zip(labels, *found["share"], strict=True):
         yield (SHARE, label, np.nan, *map(float, numbers))
 

@@ -1,12 +1,13 @@
 """The Gauss-Hermite product rule."""
 
 import numpy as np
-from scipy.special import roots_hermitenorm
+
+from bayesctc.design.quadrature import hermite
 
 
 def gauss_hermite(n_random: int, n_nodes: int) -> np.ndarray:
     """Product rule of the standard normal: z_q and log w_q + |z_q|^2 / 2, array (n_nodes^n_random, n_random + 1)."""
-    z, w = roots_hermitenorm(n_nodes)
+    z, w = hermite(n_nodes)
     grid, log_weights = np.zeros((1, 0)), np.zeros(1)
     for _ in range(n_random):
         grid = np.column_stack([np.repeat(grid, n_nodes, axis=0), np.tile(z, len(grid))])

@@ -4,11 +4,11 @@ import base64
 from typing import Any
 
 import numpy as np
-from scipy.special import roots_hermitenorm
 
 from bayesctc.data.outcome import Continuous
 from bayesctc.data.schema import FLAG_LEVELS
 from bayesctc.design.formulas import Covariates, level_text
+from bayesctc.design.quadrature import hermite
 from bayesctc.errors import SpecError
 from bayesctc.model.design import FORMULAS, OF_CURVES
 from bayesctc.model.families import FAMILIES
@@ -125,7 +125,7 @@ def _rule(n_random):
     """The Gauss-Hermite rule for one random effect: nodes, and log weights + z^2 / 2."""
     if n_random not in MOST_NODES:
         return []
-    z, w = roots_hermitenorm(MOST_NODES[n_random])
+    z, w = hermite(MOST_NODES[n_random])
     return np.column_stack([z, np.log(w) - 0.5 * np.log(2.0 * np.pi) + 0.5 * z * z]).tolist()
 
 
