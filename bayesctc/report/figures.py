@@ -5,8 +5,10 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bayesctc.errors import BayesctcError
 from bayesctc.predict.trajectories import class_trajectories
@@ -16,6 +18,7 @@ from bayesctc.results.usable import COMPARED_RHAT, why_not
 
 DPI = 300
 COLUMN = 3.5  # inches, as in the plots
+PNG_LEVEL = 3  # of compression: with more, pictures take twice the time and are 1 % smaller
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,8 @@ def picture(name, alt, caption, width, height, draw: Callable[[Figure], object])
         draw(figure)
     except BayesctcError as error:
         return Picture(name, alt, caption, "", width, str(error))
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    figure.canvas.draw()
+    drawn, buffer = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())), io.BytesIO()
+    drawn.convert("RGB").save(buffer, format="png", dpi=(DPI, DPI), compress_level=PNG_LEVEL)  # on white: no alpha
     data = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
     return Picture(name, alt, caption, data, width)
