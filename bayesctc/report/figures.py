@@ -181,13 +181,18 @@ def all_models(subject: Subject) -> Iterator[Picture]:
 def picture(name, alt, caption, width, height, draw: Callable[[Figure], object]) -> Picture:
     """Draw on a separate figure, without matplotlib's global state."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     try:
         draw(figure)
     except BayesctcError as error:
         return Picture(name, alt, caption, "", width, str(error))
-    figure.canvas.draw()
-    drawn, buffer = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())), io.BytesIO()
-    drawn.convert("RGB").save(buffer, format="png", dpi=(DPI, DPI), compress_level=PNG_LEVEL)  # on white: no alpha
-    data = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    data = "data:image/png;base64," + base64.b64encode(png(canvas)).decode("ascii")
     return Picture(name, alt, caption, data, width)
+
+
+def png(canvas: FigureCanvasAgg) -> bytes:
+    """The figure's pixels, on white."""
+    canvas.draw()
+    pixels, file = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), io.BytesIO()
+    pixels.save(file, format="png", dpi=(DPI, DPI), compress_level=PNG_LEVEL)
+    return file.getvalue()
