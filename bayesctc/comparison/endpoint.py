@@ -20,6 +20,7 @@ from bayesctc.criteria.survival_given_counts import loo_survival
 from bayesctc.criteria.waic import spread
 from bayesctc.design.formulas import settle
 from bayesctc.inference.nuts import fit_bayes
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.parameter_blocks import of_cause
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
@@ -29,6 +30,7 @@ from bayesctc.time_to_event.log_rank import log_rank
 from bayesctc.time_to_event.three_step import bch_weibull
 from bayesctc.time_to_event.weibull import weibull_regression
 
+FASTEST = "gaussian"  # of the families
 CRITERIA_COLUMNS = [
     "endpoint",
     "reading",
@@ -199,12 +201,17 @@ def _three_step(data, reading, probabilities, others):
 
 
 def _one_class(cohort, spec, dummies, confounders, settings):
-    """The Weibull regression with the joint model's priors: one class, so that counts do not inform survival."""
+    """The Weibull regression with the joint model's priors: one class, so that counts do not inform survival.
+
+    Nor does their family then; the one that is computed fastest is taken.
+    """
     names = {level: "reading_" + "".join(c if c.isalnum() else "_" for c in level) for level in dummies.columns}
     covariates = {names[level]: dummies[level].reindex(cohort.patients.index, fill_value=0.0) for level in dummies}
     formula = " + ".join([*names.values(), confounders.strip().removeprefix("~").strip()])
+    able = cohort.outcome.kind in FAMILIES[FASTEST].outcomes
     alone = spec.with_(
         n_classes=1,
+        family=FASTEST if able else spec.family,
         growth="linear",
         random_effects="none",
         membership="~ 1",
@@ -213,6 +220,7 @@ def _one_class(cohort, spec, dummies, confounders, settings):
         survival=f"~ {formula}",
         survival_by_class="~ 1",
         class_specific_sigma=False,
+        class_specific_dispersion=False,
         class_specific_random_effects=False,
     )
     return fit_bayes(cohort.with_covariates(**covariates), alone, settings=replace(settings, n_starts=1))
