@@ -30,7 +30,6 @@ from bayesctc.time_to_event.log_rank import log_rank
 from bayesctc.time_to_event.three_step import bch_weibull
 from bayesctc.time_to_event.weibull import weibull_regression
 
-FASTEST = "gaussian"  # of the families
 CRITERIA_COLUMNS = [
     "endpoint",
     "reading",
@@ -203,15 +202,15 @@ def _three_step(data, reading, probabilities, others):
 def _one_class(cohort, spec, dummies, confounders, settings):
     """The Weibull regression with the joint model's priors: one class, so that counts do not inform survival.
 
-    Nor does their family then; the one that is computed fastest is taken.
+    Nor does their family then, so that one in closed form, which is computed fastest, is taken.
     """
     names = {level: "reading_" + "".join(c if c.isalnum() else "_" for c in level) for level in dummies.columns}
     covariates = {names[level]: dummies[level].reindex(cohort.patients.index, fill_value=0.0) for level in dummies}
     formula = " + ".join([*names.values(), confounders.strip().removeprefix("~").strip()])
-    able = cohort.outcome.kind in FAMILIES[FASTEST].outcomes
+    able = [name for name, each in FAMILIES.items() if each.closed_form and cohort.outcome.kind in each.outcomes]
     alone = spec.with_(
         n_classes=1,
-        family=FASTEST if able else spec.family,
+        family=next(iter(able), spec.family),
         growth="linear",
         random_effects="none",
         membership="~ 1",

@@ -19,6 +19,7 @@ from bayesctc.shown import Printed, told_apart
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
 MOST_CUT_TREES = 0.05  # share of the draws
 MIN_ESS_PER_CHAIN = 100
+TAIL = 0.89  # the tail ESS is that of this quantile or of 1 - it, whichever is smaller, as ArviZ has it by default
 FEWEST_POSITIVE = 1.0  # expected samples with a cell, below which a class is known from zeros alone
 
 
@@ -129,7 +130,7 @@ def quality(draws: np.ndarray, of: Sequence[str] = ("rhat", "ess_bulk", "ess_tai
     compute = {
         "rhat": lambda: az.rhat(data, **axes) if draws.shape[1] > 1 else np.nan,
         "ess_bulk": lambda: az.ess(data, method="bulk", **axes),
-        "ess_tail": lambda: az.ess(data, method="tail", prob=az.rcParams["stats.ci_prob"], **axes),
+        "ess_tail": lambda: az.ess(data, method="tail", prob=TAIL, **axes),
     }
     table = pd.DataFrame(np.nan, index=range(len(draws)), columns=list(of))
     for name in of if moves.any() else ():

@@ -144,7 +144,7 @@ def baseline_cumulative_hazard(time, event, log_hazard_ratio, at) -> np.ndarray:
 def _near_the_optimum(time, event, x, entry):
     """Start of the fit, by Newton steps on sums over risk sets taken for all events at once; 0 if they do not settle.
 
-    The fit's own steps take each event in turn, so that a start from which one of them is enough saves most of its time.
+    The fit's own steps take each event in turn, so that a start from which one is enough saves most of its time.
     """
     start, n_terms = np.zeros(x.shape[1]), x.shape[1]
     x = x - x.mean(axis=0)

@@ -1,7 +1,7 @@
 """Every code block of README and site runs, in a page's order, on the fits that docs/start.md makes.
 
-What is sampled is shortened here, and every fourth patient of the trial taken, whatever a page asks for; the pages are about calls, the
-notebooks about figures.
+What is sampled is shortened here, and every fourth patient of the trial taken, whatever a page asks for; the pages are
+about calls, the notebooks about figures.
 """
 
 import doctest

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from report_fits import as_bayes, fit, simulated_cohort
 
 import bayesctc as bc
@@ -14,7 +15,7 @@ from bayesctc.criteria.selection import Selection
 @pytest.fixture
 def unrendered(monkeypatch):
     """Pictures are drawn, and no pixel of them computed, which takes longer than all else of a report."""
-    monkeypatch.setattr("bayesctc.report.figures.png", lambda canvas: b"png")
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, **_: file.write(b"png"))
 
 
 @pytest.fixture(scope="session")
