@@ -55,6 +55,14 @@ def _same(value):
     return id(value) if isinstance(value, (bc.MLFit, bc.BayesFit)) else repr(value)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _coarse_pictures():
+    """Pictures of reports are drawn with few pixels, of which there are many otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bayesctc.report.figures.DPI", 60)
+        yield
+
+
 @pytest.fixture(scope="session")
 def _names():
     """`bc`, `np`, `pd`, and what docs/reference/index.rst says that the examples start from; made when one reads it."""

@@ -20,6 +20,7 @@ from bayesctc.criteria.survival_given_counts import loo_survival
 from bayesctc.criteria.waic import spread
 from bayesctc.design.formulas import settle
 from bayesctc.inference.nuts import fit_bayes
+from bayesctc.model.families import FAMILIES
 from bayesctc.model.parameter_blocks import of_cause
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.intervals import CI_PROB
@@ -199,12 +200,17 @@ def _three_step(data, reading, probabilities, others):
 
 
 def _one_class(cohort, spec, dummies, confounders, settings):
-    """The Weibull regression with the joint model's priors: one class, so that counts do not inform survival."""
+    """The Weibull regression with the joint model's priors: one class, so that counts do not inform survival.
+
+    Nor does their family then, so that one in closed form, which is computed fastest, is taken.
+    """
     names = {level: "reading_" + "".join(c if c.isalnum() else "_" for c in level) for level in dummies.columns}
     covariates = {names[level]: dummies[level].reindex(cohort.patients.index, fill_value=0.0) for level in dummies}
     formula = " + ".join([*names.values(), confounders.strip().removeprefix("~").strip()])
+    able = [name for name, each in FAMILIES.items() if each.closed_form and cohort.outcome.kind in each.outcomes]
     alone = spec.with_(
         n_classes=1,
+        family=next(iter(able), spec.family),
         growth="linear",
         random_effects="none",
         membership="~ 1",
@@ -213,6 +219,7 @@ def _one_class(cohort, spec, dummies, confounders, settings):
         survival=f"~ {formula}",
         survival_by_class="~ 1",
         class_specific_sigma=False,
+        class_specific_dispersion=False,
         class_specific_random_effects=False,
     )
     return fit_bayes(cohort.with_covariates(**covariates), alone, settings=replace(settings, n_starts=1))

@@ -71,8 +71,8 @@ class Agreement:
         # nothing is known from a chain that does not move or is too short: NaN, which disagrees
         stuck = (np.ptp(total, axis=1) == 0.0) | (total.shape[1] < FEWEST_DRAWS)
         total = np.where(stuck[:, None], np.nan, total)
-        together = quality(total[None]).iloc[0]
-        alone = quality(total[:, None, :])["ess_bulk"].to_numpy()
+        together = quality(total[None], ["rhat", "ess_bulk"]).iloc[0]
+        alone = quality(total[:, None, :], ["ess_bulk"])["ess_bulk"].to_numpy()
         found = [_alone(values.isel(chain=[c]), stuck[c]) for c in range(len(total))]
         elpd, k, mcse = (np.stack([each[j] for each in found]) for j in range(3))
         chains = tuple(int(c) for c in values["chain"].to_numpy())
@@ -139,7 +139,7 @@ def _alone(draws, stuck):
         return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan), np.nan
     weights, k = psis(draws)
     influence = len(values) * np.exp(weights).sum(axis=1)
-    ess = quality(influence[None, None, :])["ess_bulk"].iloc[0]
+    ess = quality(influence[None, None, :], ["ess_bulk"])["ess_bulk"].iloc[0]
     return weighted(weights, values), k, float(influence.std(ddof=1) / np.sqrt(ess))
 
 

@@ -119,6 +119,8 @@ class Classified(Shown):
         return self._probabilities(self.analysis.counts_only())
 
     def _probabilities(self, analysis: Analysis) -> pd.DataFrame:
+        if self.spec.n_classes == 1:
+            return pd.DataFrame(1.0, index=analysis.patient_index, columns=analysis.labels)
         evaluator, thetas = analysis.evaluator(), self.classifying_thetas
         return pd.DataFrame(
             sum(evaluator.evaluate(theta).class_probabilities for theta in thetas) / len(thetas),

@@ -11,15 +11,15 @@ from bayesctc.data.outcome import Outcome
 from bayesctc.model.design import Design
 from bayesctc.model.layout import Layout
 from bayesctc.model.nodes import NODE_ERROR
+from bayesctc.process_wide import home_for_imports
 from bayesctc.results.idata import natural_draws
 from bayesctc.results.intervals import CI_PROB, parameter_rows
-from bayesctc.results.mixing import ess_bulk, ess_tail, rhat
 from bayesctc.shown import Printed, told_apart
 
 MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
 MOST_CUT_TREES = 0.05  # share of the draws
 MIN_ESS_PER_CHAIN = 100
-VALUES_AT_ONCE = 1_000_000  # draws of parameters
+TAIL = 0.89  # the tail ESS is that of this quantile or of 1 - it, whichever is smaller, as ArviZ has it by default
 FEWEST_POSITIVE = 1.0  # expected samples with a cell, below which a class is known from zeros alone
 
 
@@ -119,15 +119,22 @@ def _scalars(values: dict[str, np.ndarray], rows: pd.DataFrame) -> np.ndarray:
     return np.stack([np.moveaxis(values[name], (0, 1), (-2, -1))[position] for name, position in places])
 
 
-def quality(draws: np.ndarray) -> pd.DataFrame:
+def quality(draws: np.ndarray, of: Sequence[str] = ("rhat", "ess_bulk", "ess_tail")) -> pd.DataFrame:
     """R-hat, bulk and tail ESS of draws (n_rows, n_chains, n_draws); NaN for what is constant, or not finite."""
+    with home_for_imports():
+        import arviz as az
+
     low, high = draws.min(axis=(1, 2)), draws.max(axis=(1, 2))  # the sd of equal draws may round to more than 0
-    moves = np.flatnonzero(np.isfinite(low) & np.isfinite(high) & (low < high))  # membership of one class does not
-    table = pd.DataFrame(np.nan, index=range(len(draws)), columns=["rhat", "ess_bulk", "ess_tail"])
-    at_once = max(VALUES_AT_ONCE // draws[0].size, 1)
-    for k in range(0, len(moves), at_once):
-        some = draws[moves[k : k + at_once]]
-        table.iloc[moves[k : k + at_once]] = np.column_stack([rhat(some), ess_bulk(some), ess_tail(some)])
+    moves = np.isfinite(low) & np.isfinite(high) & (low < high)  # all but the membership of a single class
+    data, axes = draws[moves], {"chain_axis": 1, "draw_axis": 2}  # arrays: labelled, they would take a third longer
+    compute = {
+        "rhat": lambda: az.rhat(data, **axes) if draws.shape[1] > 1 else np.nan,
+        "ess_bulk": lambda: az.ess(data, method="bulk", **axes),
+        "ess_tail": lambda: az.ess(data, method="tail", prob=TAIL, **axes),
+    }
+    table = pd.DataFrame(np.nan, index=range(len(draws)), columns=list(of))
+    for name in of if moves.any() else ():
+        table.loc[moves, name] = compute[name]()
     return table
 
 

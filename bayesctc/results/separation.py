@@ -29,12 +29,7 @@ def class_separation(analysis: Analysis, thetas: np.ndarray) -> pd.DataFrame:
     analysis : Analysis
     thetas : array (n, n_classes, n_class_parameters)
     """
-    K, n = analysis.spec.n_classes, min(len(thetas), MOST_DRAWS)
-    joint, counts = analysis.evaluator(), analysis.counts_only().evaluator()
-    sums = np.zeros((4, K))
-    for theta in np.asarray(thetas)[np.linspace(0, len(thetas) - 1, n).astype(int)]:
-        both, of_counts = joint.evaluate(theta), counts.evaluate(theta)
-        sums += _sums(*(_normalised(values) for values in (both.at_entry, of_counts.joint, both.joint)))
+    K, sums = analysis.spec.n_classes, _totals(analysis, thetas)
     size = sums[0].sum()
     weight, *parts = np.column_stack([sums, sums.sum(axis=1)])
     with np.errstate(invalid="ignore", divide="ignore"):  # a class that nobody is in
@@ -104,6 +99,19 @@ def separation_warnings(table: pd.DataFrame, spec: ModelSpec, outcome: Outcome =
             f"the {counts} alone (endpoint=None; compare_classifiers uses them for every endpoint)"
             + (", or take common_shape=True" if own_shape else "")
         )
+
+
+def _totals(analysis: Analysis, thetas: np.ndarray) -> np.ndarray:
+    """`_sums` over thetas; with one class there is nothing to find out."""
+    K, n = analysis.spec.n_classes, min(len(thetas), MOST_DRAWS)
+    if K == 1:
+        return np.array([[float(analysis.n_patients)], [0.0], [0.0], [0.0]])
+    joint, counts = analysis.evaluator(), analysis.counts_only().evaluator()
+    sums = np.zeros((4, K))
+    for theta in np.asarray(thetas)[np.linspace(0, len(thetas) - 1, n).astype(int)]:
+        both, of_counts = joint.evaluate(theta), counts.evaluate(theta)
+        sums += _sums(*(_normalised(values) for values in (both.at_entry, of_counts.joint, both.joint)))
+    return sums
 
 
 def _normalised(log_weights: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Every code block of README and site runs, in a page's order, on the fits that docs/start.md makes.
 
-What is sampled is shortened here, and the trial halved, whatever a page asks for; the pages are about calls, the
-notebooks about figures.
+What is sampled is shortened here, and every fourth patient of the trial taken, whatever a page asks for; the pages are
+about calls, the notebooks about figures.
 """
 
 import doctest
@@ -55,7 +55,7 @@ def run(path: Path, names: dict) -> None:
 
 @pytest.fixture(scope="module")
 def shortened():
-    """Settings of every function: few draws and starts; and half of the trial."""
+    """Settings of every function: few draws and starts; and a quarter of the trial."""
     patch = pytest.MonkeyPatch()
     told = Settings.of.__func__
 
@@ -64,9 +64,9 @@ def shortened():
         return replace(found, **SHORT, n_starts=min(found.n_starts, STARTS))
 
     whole = bc.load_trial()
-    half = whole.select(whole.patients.index[::2])  # with P0005, whom a page names, and events for four classes
+    part = whole.select(whole.patients.index[::4])  # with P0005, whom a page names, and events for four classes
     patch.setattr(Settings, "of", classmethod(few))
-    patch.setattr(bc, "load_trial", lambda: half)
+    patch.setattr(bc, "load_trial", lambda: part)
     plt.switch_backend("agg")
     yield
     patch.undo()

@@ -32,6 +32,7 @@ def calls(monkeypatch):
     return counted
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_of_a_fit(ml, calls, tmp_path):
     bc.write_report(ml, tmp_path / "report.html")
 
@@ -43,6 +44,7 @@ def test_of_a_fit(ml, calls, tmp_path):
     }
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_of_a_selection(selection, calls, tmp_path):
     bc.write_report(selection, tmp_path / "report.html")
 
