@@ -16,6 +16,7 @@ from bayesctc.results.disk.node import Node
 
 _TEXT = h5py.string_dtype()
 _ONLY_A_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
+_PLACEHOLDER = np.dtype(">f4")
 _NUMBER, _NUMBERS = "_Netcdf4Dimid", "_Netcdf4Coordinates"  # of a dimension, and of all those of an array
 VERSIONS = ("v108", "v108")  # of HDF5's format: checksums of its own, attributes of any length, read since 2008
 
@@ -37,7 +38,9 @@ def _write_group(group: Any, node: Node, n_dims: int) -> int:
     filled = {name: (dims or (), values) for name, (dims, values) in node.arrays.items() if values.size}
     sizes = {dim: n for dims, values in filled.values() for dim, n in zip(dims, values.shape, strict=True)}
     written = {
-        dim: group.create_dataset(dim, (n,), ">f4", track_order=True) for dim, n in sizes.items() if dim not in filled
+        dim: group.create_dataset(dim, (n,), _PLACEHOLDER, track_order=True)
+        for dim, n in sizes.items()
+        if dim not in filled
     }
     written |= {name: _write_array(group, name, values) for name, (_, values) in filled.items()}
     numbers = {dim: np.int32(n_dims + k) for k, dim in enumerate(sizes)}
@@ -134,5 +137,7 @@ def _refuse_dataset(item: Any, where: str, size: int) -> None:
 
 
 def _only_a_dimension(item: Any) -> bool:
-    name = item.attrs.get("NAME", b"")
+    if item.dtype != _PLACEHOLDER or "NAME" not in item.attrs:
+        return False
+    name = item.attrs["NAME"]
     return isinstance(name, bytes) and name.startswith(_ONLY_A_DIMENSION)
