@@ -73,7 +73,7 @@ def _names():
 
 
 @pytest.fixture(autouse=True)
-def _names_of_examples(request, doctest_namespace, monkeypatch, tmp_path):
+def _names_of_examples(request):
     """The names; an example that writes a file does so in a folder of its own, and pictures need no screen."""
     if not isinstance(request.node, pytest.DoctestItem):
         yield
@@ -87,8 +87,8 @@ def _names_of_examples(request, doctest_namespace, monkeypatch, tmp_path):
         names["fit"] = shared.fit_ml(cohort, spec, n_starts=3, random_seed=1, progress=False)
     if re.search(r"\bposterior\b", source):
         names["posterior"] = shared.fit_bayes(cohort, spec, ml=names["fit"], settings=names["few"])
-    doctest_namespace.update(names)
-    monkeypatch.chdir(tmp_path)
+    request.getfixturevalue("doctest_namespace").update(names)
+    request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
     plt.switch_backend("agg")
     yield
     plt.close("all")

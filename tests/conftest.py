@@ -31,10 +31,11 @@ def _closed_figures_and_settings():
     """Close what a test drew, and check that matplotlib's settings are as they were."""
     import matplotlib.pyplot as plt
 
-    before = dict(mpl.rcParams)
+    plt.get_backend()  # settled now, not when the test draws
+    before = dict.copy(mpl.rcParams)  # as they are kept: reading them one by one takes longer than most tests
     yield
     plt.close("all")
-    assert dict(mpl.rcParams) == before
+    assert dict.copy(mpl.rcParams) == before
 
 
 def _reference_cohort(*covariates: str) -> Cohort:

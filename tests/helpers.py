@@ -226,7 +226,7 @@ class Dense:
 
 
 def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
-    """The joint latent class model patient by patient, with full covariance matrices."""
+    """The joint latent class model with full covariance matrices, of patients with the same visits at a time."""
     spec, K, Q = case.spec, case.n_classes, N_RANDOM[case.spec.random_effects]
     samples, patients = cohort.samples, cohort.patients
     n = len(patients)
@@ -248,15 +248,17 @@ def dense(case: Case, cohort: Cohort, natural: dict) -> Dense:
         omega = natural.get("random_effect_scale", omega)
     counts = np.zeros((n, K))
     who = patients.index.get_indexer(merged["patient_id"])
-    for i in range(n):
-        rows = who == i
-        if not rows.any():
-            continue
-        offset = W[rows] @ natural.get("longitudinal", np.zeros(0))
+    offset = W @ natural.get("longitudinal", np.zeros(0))
+    away = [y - offset - np.sum(Z * (natural["growth"][g] + V_g @ own_curves[g]), axis=1) for g in range(K)]
+    alike: dict[bytes, list] = {}
+    for i in np.unique(who):
+        rows = np.flatnonzero(who == i)
+        alike.setdefault(Z[rows].tobytes(), []).append(rows)
+    for rows in map(np.array, alike.values()):
+        z = Z[rows[0], :Q]
         for g in range(K):
-            V = sigma[g] ** 2 * np.eye(rows.sum()) + omega[g] ** 2 * Z[rows, :Q] @ D @ Z[rows, :Q].T
-            mean = offset + np.sum(Z[rows] * (natural["growth"][g] + V_g[rows] @ own_curves[g]), axis=1)
-            counts[i, g] = multivariate_normal.logpdf(y[rows], mean, V)
+            V = sigma[g] ** 2 * np.eye(len(z)) + omega[g] ** 2 * z @ D @ z.T
+            counts[who[rows[:, 0]], g] = multivariate_normal.logpdf(away[g][rows], cov=V)
 
     survival, at_entry = np.zeros((n, K)), np.zeros((n, K))
     if spec.endpoint is not None:

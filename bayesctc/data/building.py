@@ -25,6 +25,8 @@ from bayesctc.data.schema import Schema
 from bayesctc.data.tables import check_columns
 from bayesctc.errors import DataError
 
+_NOBODY = pd.DataFrame({"patient_id": [], "reason": []}, dtype="str")  # who is excluded
+
 
 def build_content(
     samples: Table,
@@ -82,9 +84,8 @@ def build_content(
     given = own.given_by(pd.Index(patient_frame["patient_id"]))
     sample_given = further.given_by(sample_rows(sample_frame)) if further.given else {}
     patient_frame = patient_frame.iloc[natural_order(patient_frame["patient_id"])].set_index("patient_id")
-    patient_frame = patient_frame.astype(
-        {f"{endpoint}_event": np.int64 for endpoint in endpoints_in(patient_frame.columns)}
-    )
+    events = [f"{endpoint}_event" for endpoint in endpoints_in(patient_frame.columns)]
+    patient_frame = patient_frame.assign(**{event: patient_frame[event].astype(np.int64) for event in events})
     sample_frame = outcome.typed(sort_samples(sample_frame, patient_frame.index))
     content = Content(
         samples=sample_frame,
@@ -92,7 +93,7 @@ def build_content(
         baseline_window=float(baseline_window),
         entry_by_rule=False,
         steps=status.steps(sample_frame, failed, patient_frame.index),
-        excluded=pd.DataFrame({"patient_id": [], "reason": []}, dtype="str"),
+        excluded=_NOBODY.copy(deep=False),
         causes=names,
         outcome=outcome,
         schema=own.schema,

@@ -62,9 +62,13 @@ def texts(values: pd.Series) -> np.ndarray:
 
 def missing(values: pd.Series) -> np.ndarray:
     """(rows,) whether a cell is empty."""
-    if is_typed_number(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
-        return values.isna().to_numpy(dtype=bool)
-    return np.array([text is None for text in texts(values)], dtype=bool)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return np.array([text is None for text in texts(values)], dtype=bool)
+    empty = values.isna().to_numpy(dtype=bool, copy=True)
+    if not (is_typed_number(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)):
+        present = values.to_numpy(dtype=object)[~empty]
+        empty[~empty] = [isinstance(each, str) and each.strip() in MISSING_TEXT for each in present]
+    return empty
 
 
 def categories(values: pd.Series) -> tuple[str, ...] | None:

@@ -66,7 +66,8 @@ def plain(table: Table, problems: Problems) -> Table:
     """
     _without_endless(table, problems)
     for column in table.frame.columns:
-        values = _with_text_categories(_dense(table.frame[column]))
+        given = table.frame[column]
+        values = _with_text_categories(_dense(given))
         is_bytes = np.zeros(len(values), dtype=bool)
         if values.dtype == object or isinstance(values.dtype, pd.ArrowDtype):
             is_bytes[:] = [isinstance(value, bytes) for value in values.to_numpy(dtype=object)]
@@ -76,7 +77,8 @@ def plain(table: Table, problems: Problems) -> Table:
             wrong = is_bytes & np.array([text is None for text in texts], dtype=bool)
             problems.add_rows(table, wrong, column, "text, or bytes in UTF-8 (decode the column first)")
             values = pd.Series(texts, dtype=object, index=values.index)
-        table.frame[column] = values
+        if values is not given:
+            table.frame[column] = values
     return table
 
 

@@ -163,7 +163,7 @@ class Outcome(ABC):
 
     def typed(self, samples: pd.DataFrame) -> pd.DataFrame:
         """The samples with its columns in the types that a cohort holds."""
-        return samples.astype({self.column: np.int64}) if self.whole else samples
+        return samples.assign(**{self.column: samples[self.column].astype(np.int64)}) if self.whole else samples
 
     def checked_names(self, columns: Mapping[str, str] | None) -> None:
         """Refuse names of columns that it does not have."""

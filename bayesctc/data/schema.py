@@ -130,12 +130,13 @@ def misfits(texts: np.ndarray, column: ColumnType) -> np.ndarray:
 
 def typed(texts: np.ndarray, column: ColumnType) -> pd.Series:
     """Cells under a type: float64, NaN where one is empty; or a categorical of the levels. Misfits become missing."""
-    kept = texts.copy()
-    kept[misfits(texts, column)] = None
     if column.kind == "number":
+        kept = texts.copy()
+        kept[misfits(texts, column)] = None
         return pd.Series(doubles(kept))
     levels = pd.Index(column.levels, dtype="str")
-    codes = levels.get_indexer(pd.Index(kept, dtype=object))
+    code_of = {level: code for code, level in enumerate(column.levels)}
+    codes = np.array([code_of.get(text, -1) for text in texts], dtype=np.intp)
     return pd.Series(pd.Categorical.from_codes(codes, categories=levels, ordered=column.ordered))
 
 

@@ -16,11 +16,14 @@ REPEATED = 7.0 / DAYS_PER_MONTH  # months within which another draw repeats one 
 ANOTHER = "if the column means something else, give it another name, such as sample_status"
 
 
+_NONE = pd.DataFrame({"patient_id": [], "time": [], STATUS: [], REASON: []}).astype(
+    {"patient_id": "str", "time": float, STATUS: "str", REASON: "str"}
+)
+
+
 def none() -> pd.DataFrame:
     """The table of failed samples of a cohort that has none: patient_id, time, status, status_reason."""
-    return pd.DataFrame({"patient_id": [], "time": [], STATUS: [], REASON: []}).astype(
-        {"patient_id": "str", "time": float, STATUS: "str", REASON: "str"}
-    )
+    return _NONE.copy(deep=False)
 
 
 def split(table: Table, outcome: Outcome, problems: Problems) -> tuple[Table, Table | None]:
@@ -67,6 +70,8 @@ def parse(table: Table | None, months: float, outcome: Outcome, problems: Proble
 
 def steps(samples: pd.DataFrame, failed: pd.DataFrame, patients: pd.Index) -> tuple[Step, ...]:
     """Flow steps of the cohort as read and of exclusions by status and reason: failed first, most frequent first."""
+    if failed.empty:
+        return (step_after("read", "", samples, patients),)
     left = pd.concat([samples[["patient_id", "time"]], failed[["patient_id", "time"]]], ignore_index=True)
     found, of = [step_after("read", "", left, patients)], _told(failed).to_numpy(dtype=object)
     numbers = pd.Series(of, dtype=object).value_counts()

@@ -15,8 +15,9 @@ def check_identifiers(table: Table, identifiers: np.ndarray, problems: Problems)
     """A patient has one row in the patients' table, and there is at least one."""
     if len(identifiers) == 0:
         problems.add(table.name, "no rows", "at least one patient")
-    again = pd.Series(identifiers).duplicated().to_numpy() & (identifiers != "")
-    first = _first_rows(pd.Series(identifiers), again, table)
+    keys = pd.Series(identifiers, dtype=object)
+    again = keys.duplicated().to_numpy() & (identifiers != "")
+    first = _first_rows(keys, again, table)
     found = [f"{quoted(identifiers[at])} again (first in row {row})" for at, row in first]
     problems.add_rows(table, again, "patient_id", "one row per patient", found)
 
@@ -32,7 +33,7 @@ def check_samples(
     """A sample belongs to a patient of the patients' table, and no other sample of theirs has its time."""
     known = patient_ids.get_indexer(pd.Index(identifiers, dtype=object)) >= 0
     problems.add_rows(samples, ~known & (identifiers != ""), "patient_id", f"a patient_id of {patients.name}")
-    keys = pd.DataFrame({"patient_id": identifiers, "time": time})
+    keys = pd.DataFrame({"patient": pd.factorize(identifiers)[0], "time": time})
     again = keys.duplicated().to_numpy() & (identifiers != "") & ~np.isnan(time)
     first = _first_rows(keys, again, samples)
     times = samples.frame["time"]

@@ -4,7 +4,7 @@ from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bayesctc.comparison.compare import Comparison
 from bayesctc.plots import style
@@ -69,7 +69,7 @@ def plot_criteria(comparison: Comparison, *, axes: Any = None, **look: Unpack[St
                 left.plot(row["aic_cox"] - best, y, marker, markersize=4.5, **point)
             difference, error = row["elpd_difference"], row["se_difference"]
             if np.isfinite(difference):
-                half = norm.ppf(0.5 + CI_PROB / 2.0) * error
+                half = ndtri(0.5 + CI_PROB / 2.0) * error
                 right.plot(
                     [difference - half, difference + half], [y, y], color=point["color"], linewidth=drawn.linewidth
                 )

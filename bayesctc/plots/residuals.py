@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bayesctc.checks.residuals import quantile_residuals
 from bayesctc.plots import style
@@ -99,7 +99,7 @@ def plot_residuals(
 
 def _scatter(ax: Axes, x: np.ndarray, residual: np.ndarray, colour: str, drawn: Look) -> None:
     """Points, and means of neighbours with the band in which they should lie."""
-    z = norm.ppf(0.5 + CI_PROB / 2.0)
+    z = ndtri(0.5 + CI_PROB / 2.0)
     for height in (-z, z):
         ax.axhline(height, color=style.GRID, linewidth=0.8, zorder=0)
     ax.axhline(0.0, color=style.MUTED, linewidth=0.6, zorder=0)

@@ -3,7 +3,7 @@
 from typing import Any, Unpack
 
 from matplotlib.axes import Axes
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bayesctc.data.endpoint import checked_cause
 from bayesctc.errors import SpecError
@@ -137,7 +137,7 @@ def _chosen(
     chosen_cause = checked_cause(quantity, [name for name in dict.fromkeys(own["cause"]) if name], cause)
     table, own = (each[each["cause"] == chosen_cause] for each in (table, own))
     if quantity == "elpd":
-        half = norm.ppf(0.5 + CI_PROB / 2.0) * table["difference_se"]
+        half = ndtri(0.5 + CI_PROB / 2.0) * table["difference_se"]
         table = table.assign(
             estimate=table["difference"], lower=table["difference"] - half, upper=table["difference"] + half
         )

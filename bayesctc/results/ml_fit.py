@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bayesctc.data.outcome import FREQUENCY
 from bayesctc.model.analysis import Analysis
@@ -159,7 +159,7 @@ class MLFit(Classified):
             variance = np.einsum("ij,jk,ik->i", jacobian, self.covariance, jacobian)
         estimate = values(free)
         se = np.sqrt(np.where(variance >= 0, variance, np.nan))
-        z = norm.ppf(0.5 + CI_PROB / 2)
+        z = ndtri(0.5 + CI_PROB / 2)
         table = rows.drop(columns="position").assign(estimate=estimate, se=se)
         limits = []
         for name, value, error in zip(rows["parameter"], estimate, se, strict=True):

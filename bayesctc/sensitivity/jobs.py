@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bayesctc.criteria.counting import loo_counts
 from bayesctc.criteria.loo import Loo, loo
@@ -27,7 +27,7 @@ from bayesctc.sensitivity.targets import COLUMNS as ROW_COLUMNS
 from bayesctc.sensitivity.targets import ELPD, Targets, quantities
 
 DONE, FAILED, SAME = "done", "failed", "nothing to vary"
-Z = float(norm.ppf(0.5 + CI_PROB / 2.0))
+Z = float(ndtri(0.5 + CI_PROB / 2.0))
 LEAST_DRAWS = 300  # of a chain: with fewer, R-hat often exceeds the limit even for chains that have mixed
 
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, logit, ndtri
 
 from bayesctc.errors import DataError
 from bayesctc.results.intervals import CI_PROB
@@ -85,5 +84,5 @@ def concordance(time: ArrayLike, event: ArrayLike, risk: ArrayLike, *, entry: Ar
     c = concordant.sum() / pairs.sum()
     error = np.sqrt(np.sum((concordant - c * pairs) ** 2)) / n_pairs
     inside = 0.0 < c < 1.0
-    half = norm.ppf(0.5 + CI_PROB / 2.0) * error / (c * (1.0 - c)) if inside else np.nan
+    half = ndtri(0.5 + CI_PROB / 2.0) * error / (c * (1.0 - c)) if inside else np.nan
     return Concordance(float(c), float(expit(logit(c) - half)), float(expit(logit(c) + half)), int(n_pairs))

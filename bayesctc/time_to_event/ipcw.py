@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.time_to_event.aalen_johansen import incidence_variance, observed_risk
@@ -203,5 +203,5 @@ def _risk_with_limits(time, event, horizon):
         return risk, np.nan, np.nan
     free = 1.0 - risk
     error = np.sqrt(incidence_variance(time, event, horizon)) / (free * abs(np.log(free)))
-    half = norm.ppf(0.5 + CI_PROB / 2.0) * error
+    half = ndtri(0.5 + CI_PROB / 2.0) * error
     return risk, 1.0 - free ** np.exp(-half), 1.0 - free ** np.exp(half)

@@ -10,9 +10,15 @@ import bayesctc
 pytestmark = pytest.mark.unit
 
 
-@pytest.mark.parametrize("statement", ["import bayesctc", "import bayesctc.data", "import bayesctc.cli.arguments"])
+HEAVY = {"pymc", "arviz", "matplotlib", "scipy.stats", "rich"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import bayesctc, bayesctc.data, bayesctc.cli.arguments", "import bayesctc as bc; bc.fit_ml, bc.predict_survival"],
+)
 def test_heavy_libraries_wait_until_they_are_used(statement):
-    program = f"{statement}\nimport sys\nprint(*sorted({{'pymc', 'arviz', 'matplotlib'}} & set(sys.modules)))"
+    program = f"{statement}\nimport sys\nprint(*sorted({HEAVY} & set(sys.modules)))"
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert process.stdout.split() == []

@@ -1,10 +1,13 @@
-"""The fits of the tests of predictions, and figures that are closed."""
+"""The fits of the tests of predictions, and bands of few draws."""
 
 import importlib.util
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+
+from bayesctc.predict.curves import MAX_DRAWS
+from bayesctc.results.ml_fit import MLFit
 
 mpl.use("Agg")
 
@@ -19,6 +22,17 @@ ml, ml_one, ml_entry, ml_growth, ml_no_hessian, bayes = (
     getattr(_fits, name) for name in ("ml", "ml_one", "ml_entry", "ml_growth", "ml_no_hessian", "bayes")
 )
 fit, simulated_cohort = _fits.fit, _fits.simulated_cohort
+
+
+@pytest.fixture(autouse=True)
+def _few_draws(monkeypatch):
+    """Where a band is of as many draws as bands are, 100 do: a picture shows what was computed, however precise."""
+    drawn = MLFit.parameter_draws
+
+    def few(self, n=MAX_DRAWS, *seed, **options):
+        return drawn(self, n if n < MAX_DRAWS else 100, *seed, **options)
+
+    monkeypatch.setattr(MLFit, "parameter_draws", few)
 
 
 @pytest.fixture(scope="session")

@@ -29,25 +29,23 @@ def contrast(colour) -> float:
     return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
 
 
-def draw(name, fit):
-    """A picture in pale colours; its figure, drawn."""
+@pytest.fixture(scope="module", params=PICTURES)
+def texts(request, ml_three):
+    """All text of a picture in pale colours with odd names of classes, after drawing."""
+    name, fit = request.param, ml_three.with_labels(NAMES)
     of = (fit, fit.cohort, fit.cohort.patients.index[0]) if name == "plot_prediction" else (fit,)
-    ax = np.atleast_1d(getattr(bc, name)(*of, **{"color": PALE} | PICTURES[name])).flat[0]
-    ax.figure.canvas.draw()
-    return ax.figure
+    figure = np.atleast_1d(getattr(bc, name)(*of, **{"color": PALE} | PICTURES[name])).flat[0].figure
+    figure.canvas.draw()
+    return figure.findobj(Text)
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_text_can_be_read(ml_three, name):
-    texts = [text for text in draw(name, ml_three.with_labels(NAMES)).findobj(Text) if text.get_text().strip()]
-    assert min(contrast(text.get_color()) for text in texts) >= 4.5
+def test_text_can_be_read(texts):
+    assert min(contrast(text.get_color()) for text in texts if text.get_text().strip()) >= 4.5
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_names_of_classes_are_no_mathematics(ml_three, name):
-    texts = [text.get_text() for text in draw(name, ml_three.with_labels(NAMES)).findobj(Text)]
-    assert any("x_1" in text for text in texts)
-    assert not [text for text in texts if is_math_text(text)]
+def test_names_of_classes_are_no_mathematics(texts):
+    assert any("x_1" in text.get_text() for text in texts)
+    assert not [text for text in texts if is_math_text(text.get_text())]
 
 
 @pytest.mark.parametrize("name", [*PICTURES, "plot_covariate_effects"])
