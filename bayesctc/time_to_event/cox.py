@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import chi2, norm
+from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
@@ -13,7 +14,6 @@ from bayesctc.errors import DataError
 from bayesctc.process_wide import warnings_are
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.shown import Shown
-from bayesctc.time_to_event.efron import EfronRegression
 
 WILD = 15.0  # a log hazard ratio beyond this has no finite estimate: complete separation
 MOST_STEPS, SMALL_STEP = 10, 1e-6  # of the search for a start, in units of a log hazard ratio
@@ -89,7 +89,7 @@ def cox_regression(
     late = entry is not None and np.any(np.asarray(entry) > 0)
     if design.shape[1] == 0:
         return _equal_hazards(time, event, entry if late else None)
-    model = EfronRegression(time, event, design.to_numpy(dtype=float), entry if late else None)
+    model = PHReg(time, design.to_numpy(dtype=float), status=event, ties="efron", entry=entry if late else None)
     try:
         with warnings_are("error", ConvergenceWarning), np.errstate(all="ignore"):  # on its way to infinity
             fit = model.fit(start_params=_near_the_optimum(time, event, model.exog, entry if late else None), disp=0)
@@ -176,7 +176,7 @@ def _near_the_optimum(time, event, x, entry):
 
 def _equal_hazards(time, event, entry):
     """The fit without terms."""
-    model = EfronRegression(time, event, np.zeros((len(time), 1)), entry)
+    model = PHReg(time, np.zeros((len(time), 1)), status=event, ties="efron", entry=entry)
     log_likelihood = float(model.loglike(np.zeros(1)))
     nothing = pd.DataFrame({"chi2": [], "df": [], "p": []}, index=pd.Index([], name="term", dtype="str"))
     return CoxFit(wald_table([], [], []), log_likelihood, -2.0 * log_likelihood, len(time), int(event.sum()), nothing)
