@@ -292,7 +292,7 @@ def _codes(name, values) -> np.ndarray:
     """Classes as numbers from 0."""
     if isinstance(values, str) or np.ndim(values) != 1:
         raise SpecError(f"{name} has to be a sequence of classes, one per patient; found {values!r}.")
-    codes, _ = pd.factorize(pd.Series(list(values)))
+    codes, _ = pd.factorize(values if isinstance(values, np.ndarray | pd.Series) else pd.Series(list(values)))
     if (codes < 0).any():
         raise SpecError(f"{name}: found a missing class at place {int(np.argmax(codes < 0))}; allowed: a class each.")
     return np.asarray(codes)

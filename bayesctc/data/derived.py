@@ -138,7 +138,7 @@ class Derived:
         sample_schema: Schema = MappingProxyType({}),
         interval_schema: Schema = MappingProxyType({}),
     ) -> Self:
-        """A new cohort whose covariates are read under another cohort's schema.
+        """A cohort whose covariates are read under another cohort's schema; this one if that changes none of them.
 
         If all patients are of stage 2, stage is a number; under a schema with the levels 1, 2, 3 and X it is the level
         "2". Cells are read again as they were written, so no information is lost.
@@ -159,6 +159,8 @@ class Derived:
             A cell is not what the schema allows: another level, or text where a number is needed.
         """
         content = changes.under(self._content, schema, sample_schema, interval_schema)
+        if content is self._content:
+            return self
         given = ("schema", "sample_schema", *(("interval_schema",) if interval_schema else ()))
         return self._then(content, "under", given)
 

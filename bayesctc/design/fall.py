@@ -33,9 +33,11 @@ def settle_fall(since_start: np.ndarray, values: np.ndarray, patients: np.ndarra
     else:
         t, y, rows = since_start, values, np.zeros(len(values), dtype=int)
 
+    y_centred, t_centred = _centred(y, rows), _centred(t, rows)
+
     def left(tau):
         fall = _centred(np.exp(-t / tau), rows)
-        rest, drift = _without(_centred(y, rows), fall, rows), _without(_centred(t, rows), fall, rows)
+        rest, drift = _without(y_centred, fall, rows), _without(t_centred, fall, rows)
         slope = rest @ drift / (drift @ drift) if drift @ drift > 0 else 0.0
         return float(np.sum((rest - slope * drift) ** 2))
 

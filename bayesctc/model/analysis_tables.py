@@ -18,8 +18,7 @@ def analysis_tables(
     if spec.endpoint is None:
         return cohort.samples, patients.assign(_time=0.0, _event=0.0, _entry=0.0)
     endpoint = cohort.endpoint(spec.endpoint, require_events=require_events)
-    patients = patients.loc[list(endpoint.patient_ids)]
-    patients = patients.assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
+    patients = patients[endpoint.included].assign(_time=endpoint.time, _event=endpoint.event, _entry=endpoint.entry)
     return endpoint.samples, patients if endpoint.left is None else patients.assign(_left=endpoint.left)
 
 
