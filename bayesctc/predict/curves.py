@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -139,7 +140,7 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
     return data
 
 
-def standardised_survival(fit: Fit, times) -> tuple[Callable, dict[str, int]]:
+def standardised_survival(fit: Fit, times) -> tuple[Callable, dict[str, Any]]:
     """Mean over patients of S_g(t | x_i), as a function of thetas (n_draws, n_classes, n_class_parameters).
 
     It returns an array (n_draws, n_classes, n_times); and `n_values` and `most` of `summarise`.

@@ -72,8 +72,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     """
     need_endpoint(fit, "hazard_ratios")
     labels, sizes = fit.design.layout.coords["latent_class"], fit.design.sizes
-    base = _base(labels, reference)
-    time, event = fit.packed.time, fit.packed.event
+    base, time, event = _base(labels, reference), fit.packed.time, fit.packed.event
     horizon = float(time[event > 0].max(initial=0.0)) if horizon is None else horizon
     nodes, weights = restricted_mean_nodes(horizon)
     times = [np.unique(time[(event == c + 1) & (time <= horizon)], return_counts=True) for c in range(sizes.n_causes)]
@@ -81,15 +80,15 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
         of_each = " of each cause" if fit.design.causes else ""
         raise SpecError(f"horizon has to be at least the first event time{of_each}; found {horizon!r}.")
     survival, size = standardised_survival(fit, np.append(nodes, horizon))
-    mean, reference_class = {"survival_terms": fit.packed.mean_survival_terms}, np.s_[:, base, None]
+    of_mean = partial(log_hazard, sizes=sizes, survival_terms=fit.packed.mean_survival_terms)
 
     def quantities(thetas):
         curves = survival(thetas)
         rmst, last = curves[..., :-1] @ weights, curves[..., -1]
-        found = {"survival": last - last[reference_class], "rmst": rmst - rmst[reference_class]}
+        found = {"survival": last - last[:, base, None], "rmst": rmst - rmst[:, base, None]}
         for c, (event_times, counts) in enumerate(times):
-            values = of_classes(partial(log_hazard, sizes=sizes, times=event_times, **mean, cause=c), thetas)[:, :, 0]
-            ratios = values - values[reference_class]
+            values = of_classes(partial(of_mean, times=event_times, cause=c), thetas)[:, :, 0]
+            ratios = values - values[:, base, None]
             found[f"ratio {c}"] = np.exp(ratios @ counts / counts.sum())
             found[f"change {c}"] = np.ptp(ratios, axis=-1)
             found[f"covariates {c}"] = np.exp(fit.design.hazard_coefficients(thetas, c))

@@ -1,8 +1,8 @@
 """Counts of a random patient of a class: their distribution function and median, random effects integrated out."""
 
 import numpy as np
-from numpy.polynomial import Chebyshev
-from scipy.optimize import brentq
+from numpy.polynomial.chebyshev import chebpts1, chebvander
+from scipy.optimize.elementwise import find_root
 
 from bayesctc.design.quadrature import hermite
 
@@ -13,13 +13,15 @@ REACH = 7.0  # standard deviations that evenly spaced nodes span
 STEPS = 16  # of the search for a median, at most
 SETTLED = 1e-7  # of P(count <= median) from one half, as exact as distribution functions are
 DEGREE, DEGREES = 8, 3.0  # of a polynomial for the median along a curve: at least, and more by unit of eta
+NEAR, NARROW = 1e-9, 1e-6  # of eta: a place that is found; a curve that needs no polynomial
 
 
 def medians(family, eta, spread, own) -> np.ndarray:
     """Median count per 7.5 mL, interpolated between whole numbers by the continued distribution function; at least 0.
 
-    Without random effects it is a smooth function of eta, given the family's parameters. It is then solved for at the
-    nodes of a Chebyshev polynomial, and log(1 + median) is interpolated elsewhere (to 1e-6).
+    Where a patient deviates from the curve in the same way at all times (or not at all) it is a smooth function of eta,
+    given the family's parameters, unless random effects have to be integrated out. It is then solved for at the nodes
+    of a Chebyshev polynomial, and log(1 + median) is interpolated elsewhere (to 1e-6).
 
     Parameters
     ----------
@@ -30,39 +32,65 @@ def medians(family, eta, spread, own) -> np.ndarray:
     -------
     array (n_classes, n_times)
     """
-    if spread.any() or not np.isfinite(eta).all():
+    if family.normal and not np.ptp(spread, axis=1).any():
+        own = {**own, family.residual_sd: np.sqrt(own[family.residual_sd] ** 2 + spread[:, :1] ** 2)}
+    elif spread.any():
         return _solved(marginal_cdf(family, eta, spread, own), eta)
-    rows = np.hstack([np.zeros((len(eta), 0)), *(np.broadcast_to(value, (len(eta), 1)) for value in own.values())])
-    found = np.zeros(eta.shape)
-    for parameters in np.unique(rows, axis=0):
-        alike = (rows == parameters).all(axis=1)
-        one = dict(zip(own, parameters.reshape(-1, 1, 1), strict=True))
-        found[alike] = _along(family, eta[alike], one)
+    if not np.isfinite(eta).all():
+        return _solved(marginal_cdf(family, eta, np.zeros(eta.shape), own), eta)
+    return _along(family, eta, own)
+
+
+def _along(family, eta, own):
+    """Medians along curves, those of one polynomial degree at a time."""
+    low, high, found = eta.min(axis=1), eta.max(axis=1), np.zeros(eta.shape)
+    some = np.flatnonzero(_positive(family, high, own) > 0.0)  # elsewhere more than half of the counts are 0
+    low[some] = _first_positive(family, low[some], high[some], _of(own, some))
+    degree = np.ceil(DEGREE + DEGREES * (high - low)).astype(int)
+    degree[high - low < NARROW] = eta.shape[1]
+    degree = np.minimum(degree, eta.shape[1])  # with as many nodes as times, those times
+    for n in np.unique(degree[some]):
+        who = some[degree[some] == n]
+        at, parameters = eta[who], _of(own, who)
+        if n < eta.shape[1]:
+            place = 2.0 * (np.maximum(at, low[who, None]) - low[who, None]) / (high - low)[who, None] - 1.0
+            nodes = chebpts1(n + 1)
+            curve = low[who, None] + 0.5 * (nodes + 1.0) * (high - low)[who, None]
+            values = np.log1p(_solved(_below(family, curve, parameters), curve))
+            weights = chebvander(nodes, n) * np.where(np.arange(n + 1), 2.0, 1.0) / (n + 1)
+            coefficients = (values[:, :, None] * weights).sum(axis=1)  # not by BLAS: like rows have like numbers
+            median = np.expm1((chebvander(place, n) * coefficients[:, None]).sum(axis=2))
+            found[who] = np.where(at < low[who, None], 0.0, np.maximum(median, 0.0))
+        else:
+            found[who] = _solved(_below(family, at, parameters), at)
     return found
 
 
-def _along(family, eta, one):
-    """Medians at any eta for the parameters of one class."""
+def _of(own, who):
+    """Parameters of some rows."""
+    return {name: np.broadcast_to(value, (len(value), 1))[who] for name, value in own.items()}
 
-    def below(at):
-        return marginal_cdf(family, at, np.zeros(at.shape), one)
 
-    def solved(at):
-        return _solved(below(at), at)
+def _below(family, eta, own):
+    return marginal_cdf(family, eta, np.zeros(eta.shape), own)
 
-    def positive(at):
-        return 0.5 - float(below(np.full((1, 1), at))(np.full((1, 1), -0.5))[0, 0])
 
-    low, high = float(eta.min()), float(eta.max())
-    if positive(high) <= 0.0:
-        return np.zeros(eta.shape)
-    if positive(low) < 0.0:
-        low = float(brentq(positive, low, high, xtol=1e-9))
-    degree = int(np.ceil(DEGREE + DEGREES * (high - low)))
-    if degree >= eta.size or high - low < 1e-6:
-        return solved(eta)
-    curve = Chebyshev.interpolate(lambda at: np.log1p(solved(at[None])[0]), degree, domain=[low, high])
-    return np.where(eta < low, 0.0, np.maximum(np.expm1(curve(np.maximum(eta, low))), 0.0))
+def _positive(family, eta, own):
+    """One half less the share of the counts that are 0, at one value of eta each."""
+    return 0.5 - _below(family, eta[:, None], own)(np.full((len(eta), 1), -0.5))[:, 0]
+
+
+def _first_positive(family, low, high, own):
+    """The least eta from `low` to `high` with a positive median: there the share of the counts that are 0 is a half."""
+    if not len(low):
+        return low
+
+    def positive(eta, *values):
+        return _positive(family, eta, {name: value[:, None] for name, value in zip(own, values, strict=True)})
+
+    given = tuple(value[:, 0] for value in own.values())
+    found = find_root(positive, (low, high), args=given, tolerances={"xatol": NEAR, "xrtol": 0.0})
+    return np.where(found.success, found.x, low)  # the median is positive from `low` on if the signs are alike
 
 
 def marginal_cdf(family, eta, spread, own, volume_ml=BLOOD, near: float | None = None):

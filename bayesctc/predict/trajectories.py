@@ -95,7 +95,7 @@ def class_trajectories(
         share = 1.0 - close(np.full(eta.shape, cutoff - 1.0))
         return {"median": median.reshape(shape), "share": share.reshape(shape)}
 
-    n_values = fit.spec.n_classes * len(months) * (1 if on_scale else NODES)
+    n_values = fit.spec.n_classes * len(months) * (NODES if fit.spec.n_random and not family.normal else 1)
     result = summarise(fit, curves, n_values, most=MAX_DRAWS if on_scale else FEWER_DRAWS)
     names: tuple[str, ...] = outcome.median_columns
     if positive:

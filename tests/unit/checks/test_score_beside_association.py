@@ -29,11 +29,13 @@ def beside(eta, code=1):
 
     class Beside(OfClass):
         def log_hazard(self, part, time, patient):
-            z = 1.0
+            z = np.ones(np.size(time))
             if self.spec.association == "random_effects":
                 parameters = natural_by_name(HAZARDS[part.hazard].parameters, self.theta[part.baseline], 3)
-                z = np.log(HAZARDS[part.hazard].cumulative_hazard(np.array(time), self.sizes.own_knots, **parameters))
-            moved = eta * self.b[:, 0] * z if part.number == code else 0.0
+                z = np.log(
+                    HAZARDS[part.hazard].cumulative_hazard(np.atleast_1d(time), self.sizes.own_knots, **parameters)
+                )
+            moved = eta * np.outer(z, self.b[:, 0]) if part.number == code else 0.0
             return super().log_hazard(part, time, patient) + moved
 
     return Beside

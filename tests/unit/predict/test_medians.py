@@ -52,3 +52,14 @@ def test_classes_of_their_own_parameters():
     for g in (0, 1):
         wanted = [searched(family, each, {"sigma": sigma[g, 0]}) for each in eta[g, ::10]]
         np.testing.assert_allclose(np.log1p(found[g, ::10]), wanted, atol=2e-6)
+
+
+def test_random_effects_constant_over_time_add_to_the_residual():
+    eta, family = np.tile(np.linspace(-2.0, 5.0, 61), (2, 1)), FAMILIES["poisson_log_normal"]
+    spread = np.repeat([[0.3], [0.9]], 61, axis=1)
+
+    found = medians(family, eta, spread, {"sigma": np.full((2, 1), 0.4)})
+
+    for g, sigma in enumerate((0.5, np.sqrt(0.97))):
+        wanted = [searched(family, each, {"sigma": sigma}) for each in eta[g, ::10]]
+        np.testing.assert_allclose(np.log1p(found[g, ::10]), wanted, atol=2e-6)
