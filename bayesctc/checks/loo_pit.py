@@ -43,7 +43,7 @@ class LooPit(Shown):
 
     Examples
     --------
-    >>> pit = bc.loo_pit(posterior, n_draws=20)
+    >>> pit = bc.loo_pit(posterior, n_draws=100)
     >>> list(pit.tests)
     ['count_1', 'count_2', 'count_3', 'survival']
     """
@@ -112,7 +112,7 @@ def loo_pit(fit: BayesFit, *, n_draws: int = 400, random_seed: int = 0) -> LooPi
 
     Examples
     --------
-    >>> pit = bc.loo_pit(posterior, n_draws=20)
+    >>> pit = bc.loo_pit(posterior, n_draws=100)
     >>> bool(pit.survival["pit"].between(0, 1).all())
     True
     """

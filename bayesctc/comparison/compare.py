@@ -221,7 +221,7 @@ def compare_classifiers(
     >>> found.hazard_ratios.query("method == 'Cox'").set_index("level")["estimate"].astype(float).round(1).to_dict()
     {'pos': 2.5, 'neg-pos': 0.8, 'pos-pos': 2.4, 'neg-neg': 0.6, 'class 2': 3.3}
     """
-    how = Settings.of(compare_classifiers, settings, options)
+    how = Settings.of(compare_classifiers, settings, options).for_loo()
     names = _endpoints(cohort, spec, endpoints)
     check_joint(joint, names, spec.n_classes)
     published = options.get("published")

@@ -111,7 +111,7 @@ def select_families(
     >>> families.best
     ('poisson_log_normal', 2)
     """
-    how = Settings.of(select_families, settings, options)
+    how = Settings.of(select_families, settings, options).for_loo()
     ks = arguments.numbers_of_classes(n_classes)
     specs = _each_family(cohort, spec, families, ks)
     selections: dict[str, Selection] = {}

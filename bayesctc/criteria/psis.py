@@ -7,6 +7,9 @@ import numpy as np
 import xarray as xr
 from scipy.special import logsumexp
 
+from bayesctc.errors import SpecError
+from bayesctc.inference.settings import FEWEST_SMOOTHED
+
 HIGH_K = 0.7  # above which importance sampling is not relied on (same source, section 3.2.4)
 PRIOR_K, PRIOR_DRAWS = 0.5, 10.0  # the prior of k, and how many draws it is worth (same source, appendix G)
 PRIOR_QUARTILES = 3.0  # of the profile's grid (Zhang and Stephens, Technometrics 2009;51:316)
@@ -44,8 +47,8 @@ def smoothed(log_ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weights = np.maximum(log_ratios - log_ratios.max(axis=0), -1e6).T.copy()
     n_draws = weights.shape[1]
     n_tail = int(3.0 * np.sqrt(n_draws) if n_draws > 225 else n_draws / 5)
-    if n_tail < 5:
-        raise ValueError(f"importance weights are smoothed over 25 draws or more; found {n_draws}.")
+    if n_draws < FEWEST_SMOOTHED:
+        raise SpecError(f"importance weights are smoothed over {FEWEST_SMOOTHED} draws or more; found {n_draws}.")
     k = np.empty(len(weights))
     for start in range(0, len(weights), AT_ONCE):
         rows = weights[start : start + AT_ONCE]

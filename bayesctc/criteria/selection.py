@@ -216,6 +216,8 @@ def select_n_classes(
     ks = arguments.numbers_of_classes(n_classes)
     how = Settings.of(select_n_classes, settings, options)
     quick, every_k = (arguments.of_kind(name, options.get(name, False), bool) for name in ("quick", "every_k"))
+    if not quick:
+        how.for_loo()
     blrt = arguments.whole("blrt", blrt, 0)
     rule = arguments.of_kind("rule", rule, ParsimonyRule | None) or ParsimonyRule()
     for k in ks:

@@ -12,6 +12,7 @@ from bayesctc.errors import SpecError
 
 SAMPLERS = ("nutpie", "pymc")
 LEAST = {"draws": 4, "tune": 1, "chains": 1, "n_starts": 1, "max_refits": 0}
+FEWEST_SMOOTHED = 25  # draws of all chains, over which importance weights are smoothed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,21 @@ class Settings:
         arguments.of_kind("settings", settings, Settings)
         known = {field.name for field in fields(cls)}
         return replace(settings, **{name: value for name, value in options.items() if name in known})
+
+    def for_loo(self) -> "Settings":
+        """The same, if leave-one-out weights can be smoothed over so many draws.
+
+        Raises
+        ------
+        SpecError
+            They cannot.
+        """
+        if self.draws * self.chains < FEWEST_SMOOTHED:
+            raise SpecError(
+                f"draws={self.draws} and chains={self.chains} make {self.draws * self.chains} draws, too few to leave "
+                f"out one patient at a time; allowed: {FEWEST_SMOOTHED} or more."
+            )
+        return self
 
     def alone(self, random_seed: int) -> "Settings":
         """The same for a task in another process: with its own seed, no executor and no progress."""

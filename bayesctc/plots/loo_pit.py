@@ -39,7 +39,7 @@ def plot_loo_pit(result: LooPit, name: str = "survival", *, ax: Axes | None = No
 
     Examples
     --------
-    >>> ax = bc.plot_loo_pit(bc.loo_pit(posterior, n_draws=20))
+    >>> ax = bc.plot_loo_pit(bc.loo_pit(posterior, n_draws=100))
     """
     style.check_axes(ax)
     if not isinstance(result, LooPit):

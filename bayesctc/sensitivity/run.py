@@ -100,7 +100,7 @@ def run_sensitivity(
     >>> len(result.changes)
     0
     """
-    how = Settings.of(run_sensitivity, settings, options)
+    how = Settings.of(run_sensitivity, settings, options).for_loo()
     _check(cohort, spec, plan, treated)
     targets = Targets(options.get("months", Targets.months), options.get("survival_months", Targets.survival_months))
     if spec.endpoint is not None:

@@ -119,7 +119,8 @@ def log_likelihood(fit, patient, eta):
 
 
 @pytest.mark.parametrize(
-    ("family", "effects", "hazard", "looked_for"), [*((*case, False) for case in CASES), ("gaussian", "intercept", "weibull", True)]
+    ("family", "effects", "hazard", "looked_for"),
+    [*((*case, False) for case in CASES), ("gaussian", "intercept", "weibull", True)],
 )
 def test_scores_are_derivatives_of_the_log_likelihood(family, effects, hazard, looked_for):
     fit = tiny(family, effects, hazard, looked_for)

@@ -162,3 +162,17 @@ def test_the_command_line_starts_from_the_same(command, name):
     assert options.settings == default
     asked = (options.draws, options.tune, options.chains, options.starts, options.seed)
     assert asked == (default.draws, default.tune, default.chains, default.n_starts, default.random_seed)
+
+
+@pytest.mark.parametrize("name", ["select_n_classes", "select_families", "compare_classifiers", "run_sensitivity"])
+def test_too_few_draws_to_leave_patients_out_are_refused_before_anything_is_fitted(name, monkeypatch):
+    monkeypatch.setattr("bayesctc.inference.ml.fit_analysis", None)
+    cohort, spec = bc.Cohort(*frames(12, 3)), bc.ModelSpec(n_classes=2)
+    more = {
+        "select_n_classes": [1, 2],
+        "select_families": ["gaussian"],
+        "run_sensitivity": bc.SensitivityPlan([{"option": "cutoff", "value": 3}]),
+    }
+    given = [cohort, spec, *([more[name]] if name in more else [])]
+    with pytest.raises(SpecError, match=r"draws=6 and chains=4 make 24 draws, .* allowed: 25 or more"):
+        getattr(bc, name)(*given, draws=6, chains=4, progress=False)
