@@ -136,11 +136,14 @@ def test_log_likelihoods_stored_are_those_of_the_draws(fit, cohort):
     np.testing.assert_allclose(stored, expected, atol=1e-9)
 
 
-def test_same_seed_same_draws(fit, cohort, ml):
-    assert_same_draws(fit_bayes(cohort, SPEC, ml=ml, **SHORT), fit)
-    assert_same_draws(fit_bayes(cohort, SPEC, ml=ml, **SHORT, cores=1), fit)
-    other = fit_bayes(cohort, SPEC, ml=ml, **(SHORT | {"random_seed": 8}))
-    assert not np.array_equal(other.idata["posterior"].dataset["sigma"], fit.idata["posterior"].dataset["sigma"])
+def test_same_seed_same_draws(cohort, ml):
+    given = SHORT | {"draws": 50, "tune": 100}
+    first, again, alone, other = (
+        fit_bayes(cohort, SPEC, ml=ml, **given | more) for more in ({}, {}, {"cores": 1}, {"random_seed": 8})
+    )
+    assert_same_draws(again, first)
+    assert_same_draws(alone, first)
+    assert not np.array_equal(other.idata["posterior"].dataset["sigma"], first.idata["posterior"].dataset["sigma"])
 
 
 def test_same_seed_same_draws_however_chains_take_turns(cohort, ml):
@@ -244,7 +247,7 @@ def test_rival_modes_get_chains_of_their_own(fit, cohort, ml):
     assert rival.idata.attrs["random_seed"] != fit.idata.attrs["random_seed"]
     a, b = table_of(fit), table_of(rival)
     assert (np.abs(a["mean"] - b["mean"]) < 0.5 * a["sd"]).all()
-    assert fit_bayes(cohort, SPEC, ml=with_rivals, **SHORT).rivals == ()
+    assert fit_bayes(cohort, SPEC, ml=with_rivals, **SHORT | {"draws": 30, "tune": 30}).rivals == ()
 
 
 def test_exact_refits_agree_with_psis_and_moment_matching(fit, monkeypatch):

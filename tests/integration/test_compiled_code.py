@@ -58,11 +58,11 @@ def test_a_second_process_finds_what_the_first_compiled(cache, cold):
 
 
 def test_after_a_kill_the_next_run_works(cold):
-    compiled_code.kills(SMALL, 2, cold.numbers, cold.seconds, random.Random(os.getpid()))
+    compiled_code.kills(SMALL, 1, cold.numbers, cold.seconds, random.Random(os.getpid()))
 
 
 def test_damaged_code_gives_the_same_numbers(cache, cold):
-    compiled_code.damages(SMALL, 6, cold.numbers, cache, random.Random(os.getpid()))
+    compiled_code.damages(SMALL, 2, cold.numbers, cache, random.Random(os.getpid()))
 
 
 def test_processes_at_once(cold):

@@ -19,6 +19,7 @@ from bayesctc.model.likelihood import Evaluator
 pytestmark = pytest.mark.unit
 OWN = {"sigma": 0.6, "dispersion": 0.8, "zero_inflation": np.array([0.25, 0.05])}
 SD, CORR, KNOT = np.array([0.7, 0.5]), -0.3, 9.0
+BETWEEN = ("gaussian", "intercept", "weibull", True)  # events between two visits
 CASES = [  # pairs that other tests compile as well
     ("gaussian", "intercept", "exponential"),
     ("censored", "intercept", "weibull"),
@@ -118,10 +119,7 @@ def log_likelihood(fit, patient, eta):
     return logsumexp(log_pi + above) - logsumexp(log_pi + below)
 
 
-@pytest.mark.parametrize(
-    ("family", "effects", "hazard", "looked_for"),
-    [*((*case, False) for case in CASES), ("gaussian", "intercept", "weibull", True)],
-)
+@pytest.mark.parametrize(("family", "effects", "hazard", "looked_for"), [*((*case, False) for case in CASES), BETWEEN])
 def test_scores_are_derivatives_of_the_log_likelihood(family, effects, hazard, looked_for):
     fit = tiny(family, effects, hazard, looked_for)
     assert fit.packed.within.any() == looked_for

@@ -88,7 +88,7 @@ def pieces():
 
 
 @pytest.mark.parametrize("common", [False, True])
-@pytest.mark.parametrize(("hazard", "family", "effects"), pieces())
+@pytest.mark.parametrize(("hazard", "family", "effects"), [*pieces()])
 def test_gradient(hazard, common, family, effects, monkeypatch):
     n = 60
     if not is_compiled_ahead(family, hazard):

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -26,9 +25,7 @@ JARGON = re.compile(
 )
 
 
-@cache
 def first(result) -> page.FirstPage:
-    """The first page of a result, made once."""
     subject = Subject.of(result)
     made = requirements(subject)
     return page.first_page(subject, made, len(warnings(subject, made)))
