@@ -178,7 +178,8 @@ class OfClass:
             return np.einsum("nk,nkb->nb", 4.0 * stop * v**3 * np.diff(ends), slope)
 
         found = cubature(integrand, [0.0], [1.0], **EXACT)
-        assert (found.error <= 1e-8 * (1.0 + found.estimate)).all()
+        error, size = (np.linalg.norm(each) for each in (found.error, found.estimate))
+        assert error <= 1e-8 * (1.0 + size)
         return found.estimate
 
     def log_hazard(self, part, time, patient):
