@@ -2,10 +2,10 @@
 
 A fit compiles whatever is not yet stored on disk. Two small fits of the default model are therefore made, with and
 without an endpoint; numba uses the same functions for any number of patients, classes and terms. Then follow every
-family with a Weibull hazard and without one, two families with every hazard, and the one in closed form with events
-between two visits and with a patient's own curve in the hazard. Half of the work is done by a parallel process. Other
-models are compiled at their first fit. An interruption is harmless, because each function is written completely or not
-at all.
+family with a Weibull hazard and without one, and two families with every hazard and with a patient's own curve in one.
+Events between two visits follow for the default family and for the one in closed form. Half of the work is done by a
+parallel process. Other models are compiled at their first fit. An interruption is harmless, because each function is
+written completely or not at all.
 """
 
 import signal
@@ -18,7 +18,8 @@ from bayesctc.progress import Progress
 N_PATIENTS = 40
 UNDER_EVERY_HAZARD = ("negative_binomial",)  # besides those in closed form
 UNDER_EVERY_FAMILY = ("weibull", "none")
-ELSEWHERE = ("zero_inflated_negative_binomial", "poisson")  # besides those in closed form: it takes about half the time
+ASSOCIATED = "piecewise"  # with an association, of a family under every hazard; of those in closed form the default one
+ELSEWHERE = ("zero_inflated_negative_binomial", "poisson", "censored")  # besides those in closed form: half of the time
 
 
 def is_compiled_ahead(family: str, hazard: str) -> bool:
@@ -64,7 +65,8 @@ def compile_ahead(*, progress: bool = True) -> None:
 def compile_family(family: str) -> None:
     """Compile a family with each hazard selected by `is_compiled_ahead`, with random effects.
 
-    If these have a closed form, events between two visits and an association follow, under the default hazard.
+    An association follows if that is every hazard, and events between two visits if random effects have a closed form
+    or the family is the default.
     """
     from bayesctc.model.analysis import Analysis
     from bayesctc.model.families import FAMILIES
@@ -77,10 +79,13 @@ def compile_family(family: str) -> None:
         if is_compiled_ahead(family, hazard):
             own = {"endpoint": None} if hazard == "none" else {"hazard": hazard}
             _compile(Analysis.settle(cohort, base.with_(**own)))
-    if FAMILIES[family].closed_form:
+    closed = FAMILIES[family].closed_form
+    if closed or family == ModelSpec().family:
         known = Analysis.settle(cohort, base)
         _compile(replace(known, packed=replace(known.packed, left=0.5 * known.packed.time, looked_for=(1,))))
-        _compile(Analysis.settle(cohort, base.with_(association="current_value")))
+    if _under_every_hazard(family):
+        hazard = base.hazard if closed else ASSOCIATED
+        _compile(Analysis.settle(cohort, base.with_(association="current_value", hazard=hazard)))
 
 
 def _compile(analysis):

@@ -54,11 +54,16 @@ def test_a_family_is_compiled_with_the_hazards_that_are_named():
     assert {"weibull", "none"} <= set(named) < set(HAZARDS)
 
 
-@pytest.mark.parametrize("family", [name for name, each in FAMILIES.items() if each.closed_form])
-def test_events_between_two_visits_and_associations_are_compiled_for_families_in_closed_form(family):
-    compile_family(family)
-    family, hazard = FAMILIES[family], HAZARDS[bc.ModelSpec().hazard]
-    kernels = compile_kernel((family,), hazard, True), compile_linked(family, hazard), compile_locate(family, hazard)
+def test_events_between_two_visits_and_associations():
+    default, hazard = FAMILIES[bc.ModelSpec().family], HAZARDS[bc.ModelSpec().hazard]
+    closed = [family for family in FAMILIES.values() if family.closed_form]
+    others = [FAMILIES[name] for name in compile_ahead.UNDER_EVERY_HAZARD]
+    for family in (*closed, default, *others):
+        compile_family(family.name)
+    linked = [(family, hazard) for family in closed]
+    linked += [(family, HAZARDS[compile_ahead.ASSOCIATED]) for family in others]
+    kernels = [compile_kernel((family,), hazard, True) for family in (*closed, default)]
+    kernels += [compile(*pair) for pair in linked for compile in (compile_linked, compile_locate)]
     assert all(kernel.signatures for kernel in kernels)
 
 
