@@ -18,7 +18,7 @@ from bayesctc.model.families import FAMILIES
 from bayesctc.model.nodes import NODE_ERROR, nodes_for_chains, quadrature_error
 from bayesctc.model.posterior import Posterior
 from bayesctc.model.spec import ModelSpec
-from bayesctc.process_wide import home_for_imports, warnings_are
+from bayesctc.process_wide import home_for_imports, useful_threads, warnings_are
 from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.cells import cell_warnings
@@ -223,6 +223,7 @@ def _nutpie(analysis, mode, start, settings, follow):
         from nutpie.compiled_pyfunc import from_pyfunc
 
     posterior = Posterior(analysis, mode, follow)
+    at_mode = posterior.start(mode)
     model = from_pyfunc(
         posterior.n_dim,
         make_logp_fn=lambda: Posterior(analysis, mode, follow),  # each chain has memory of its own
@@ -246,7 +247,7 @@ def _nutpie(analysis, mode, start, settings, follow):
             draws=draws,
             tune=tune,
             chains=chains,
-            cores=settings.cores,
+            cores=useful_threads(lambda: posterior(at_mode), settings.cores),
             seed=settings.random_seed,
             save_warmup=False,
             adaptation="low_rank",

@@ -30,7 +30,8 @@ class Settings:
     random_seed : int
     nuts_sampler : {"nutpie", "pymc"}
     cores : int, optional
-        Chains at a time; all cores unless given.
+        Chains at a time. Unless given all cores, or one if the density takes less than 0.1 ms, as threads then wait for
+        each other longer than they gain. Draws do not depend on it.
     executor : concurrent.futures.Executor, optional
         Runs independent tasks: starts of a search, numbers of classes, folds, replicates, variations; without it they
         run one after another.

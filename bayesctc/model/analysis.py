@@ -14,6 +14,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
+from bayesctc.process_wide import useful_threads
 
 MANY = 100_000_000  # log likelihoods of single patients, 0.8 GB of double precision
 
@@ -138,7 +139,7 @@ class Analysis:
         of : index
             Patients whose class probabilities are kept.
         workers : int, optional
-            Threads; all cores unless given.
+            Threads; unless given all cores, or one (`useful_threads`).
 
         Returns
         -------
@@ -152,6 +153,9 @@ class Analysis:
         probabilities = np.empty((len(thetas), len(np.arange(self.n_patients)[of]), thetas.shape[1]))
 
         evaluators = [self.evaluator()]  # the first lays the patients out for all
+        first = evaluators[0]
+        if not first.adaptive:  # else the nodes' way, and with it the last digits, would depend on the time it takes
+            workers = useful_threads(lambda: first.evaluate(thetas[0]), workers)
 
         def fill(part):
             evaluator = evaluators.pop() if evaluators else self.evaluator()
