@@ -15,9 +15,9 @@ setup:
 demo: setup
 	@.venv/bin/bayesctc demo --out demo --overwrite
 
-# Long files first. Bytecode is kept, for the many processes that the tests start.
+# Long files first. Bytecode is kept, for the many processes that the tests start; a worker's linear algebra has one thread.
 test: setup
-	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/python -m scripts.lint && .venv/bin/mypy && .venv/bin/mypy tests/typing

@@ -67,7 +67,12 @@ def useful_threads(call: Callable[[], object], threads: int | None = None) -> in
         began = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - began)
-    return 1 if min(seconds) < SHORT else os.cpu_count() or 1
+    return 1 if min(seconds) < SHORT else cores()
+
+
+def cores() -> int:
+    """Cores that this process may use, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -37,7 +37,7 @@ if ! uv --version >/dev/null 2>&1; then
 fi
 
 "$uv" venv --quiet --clear --python "$("$python" -c 'import sys; print(sys.executable)')" .venv
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+"$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
 echo "$wanted" > "$stamp"
 echo "setup: .venv is ready; compiling the likelihood (Ctrl-C: the first fit does it instead)"

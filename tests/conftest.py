@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,6 +16,11 @@ from bayesctc.data import Cohort
 settings.register_profile("checkout", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("checkout")
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # such as gw1
+if WORKER and hasattr(os, "sched_setaffinity"):  # one core each: threads of several workers would wait for each other
+    CORES = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {CORES[int(WORKER.removeprefix("gw")) % len(CORES)]})
 
 DATA = Path(__file__).parent / "data"
 

@@ -1,6 +1,5 @@
 """A specification settled on a cohort, with its patients packed for the likelihood."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from bayesctc.model.design import Design
 from bayesctc.model.likelihood import Evaluator
 from bayesctc.model.packed import Packed
 from bayesctc.model.spec import ModelSpec
-from bayesctc.process_wide import useful_threads
+from bayesctc.process_wide import cores, useful_threads
 
 MANY = 100_000_000  # log likelihoods of single patients, 0.8 GB of double precision
 
@@ -163,7 +162,7 @@ class Analysis:
                 log_likelihood[k] = evaluation.log_likelihood
                 probabilities[k] = evaluation.class_probabilities[of]
 
-        parts = [part for part in np.array_split(np.arange(len(thetas)), workers or os.cpu_count() or 1) if len(part)]
+        parts = [part for part in np.array_split(np.arange(len(thetas)), workers or cores()) if len(part)]
         with ThreadPoolExecutor(len(parts)) as executor:
             list(executor.map(fill, parts))
         return log_likelihood, probabilities

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bayesctc.process_wide import home_for_imports, useful_threads, warnings_are
+from bayesctc.process_wide import cores, home_for_imports, useful_threads, warnings_are
 
 pytestmark = pytest.mark.unit
 
@@ -140,5 +140,5 @@ def test_what_pytensor_is_told_is_kept(nameless, no_pytensor, monkeypatch, tmp_p
 
 def test_threads_are_useful_where_a_call_is_long():
     assert useful_threads(lambda: None) == 1
-    assert useful_threads(lambda: time.sleep(0.002)) == os.cpu_count()
+    assert useful_threads(lambda: time.sleep(0.002)) == cores()
     assert useful_threads(lambda: None, 3) == 3
