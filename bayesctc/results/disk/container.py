@@ -1,7 +1,7 @@
 """A tree of arrays and facts as one netCDF file in memory, so that HDF5 never works on an open file on disk.
 
-Written with h5py by the rules of netCDF-4: a dimension is a dimension scale with a number, either the array of that
-name or a placeholder, and each array names the scales of its axes. h5netcdf writes the same in six times the time.
+Written with h5py by the rules of netCDF-4: a dimension is a dimension scale with a number, either the array of that name or
+a placeholder, and each array names the scales of its axes. h5netcdf writes the same in six times the time.
 """
 
 import io
@@ -32,7 +32,7 @@ def write(root: Node) -> io.BytesIO:
 
 
 def _write_group(group: Any, node: Node, n_dims: int) -> int:
-    """Write a group into an empty one; `n_dims` dimensions are in the file before it, as many as returned after it."""
+    """Write a group into one that is empty; `n_dims` dimensions are in the file before it, and what is returned after."""
     for name, fact in node.facts.items():
         group.attrs[name] = np.array([fact]) if type(fact) is int else json.dumps(fact, allow_nan=False)
     filled = {name: (dims or (), values) for name, (dims, values) in node.arrays.items() if values.size}
