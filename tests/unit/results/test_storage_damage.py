@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 
+import h5netcdf
 import h5py
 import numpy as np
 import pytest
@@ -265,6 +266,7 @@ def test_nothing_of_hdf5s_stays_open_on_the_users_disk(saved, tmp_path, monkeypa
         return init
 
     monkeypatch.setattr(h5py.File, "__init__", spied(h5py.File.__init__))
+    monkeypatch.setattr(h5netcdf.File, "__init__", spied(h5netcdf.File.__init__))
     made.save(tmp_path / "fit.nc")
     load_fit(tmp_path / "fit.nc")
     assert len(given) >= 2
