@@ -108,7 +108,5 @@ def _refuse_dataset(item: Any, where: str, size: int) -> None:
 
 
 def _only_a_dimension(item: Any) -> bool:
-    if item.dtype != _PLACEHOLDER or "NAME" not in item.attrs:
-        return False
-    name = item.attrs["NAME"]
+    name = item.attrs.get("NAME", b"")
     return isinstance(name, bytes) and name.startswith(_ONLY_A_DIMENSION)
