@@ -39,6 +39,7 @@ fi
 "$uv" venv --quiet --clear --python "$("$python" -c 'import sys; print(sys.executable)')" .venv
 "$uv" pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
+.venv/bin/python -m compileall -q bayesctc
 echo "$wanted" > "$stamp"
 echo "setup: .venv is ready; compiling the likelihood (Ctrl-C: the first fit does it instead)"
 .venv/bin/python -m bayesctc.cli.compile_ahead || echo "setup: not compiled; the first fit does it instead" >&2

@@ -61,7 +61,7 @@ def test_events_between_two_visits_and_associations():
     for family in (*closed, default, *others):
         compile_family(family.name)
     linked = [(family, hazard) for family in closed]
-    linked += [(family, HAZARDS[compile_ahead.ASSOCIATED]) for family in others]
+    linked += [(family, HAZARDS[compile_ahead.WITH_KNOTS]) for family in others]
     kernels = [compile_kernel((family,), hazard, True) for family in (*closed, default)]
     kernels += [compile(*pair) for pair in linked for compile in (compile_linked, compile_locate)]
     assert all(kernel.signatures for kernel in kernels)
