@@ -18,8 +18,8 @@ from bayesctc.progress import Progress
 N_PATIENTS = 40
 UNDER_EVERY_HAZARD = ("negative_binomial",)  # besides those in closed form
 UNDER_EVERY_FAMILY = ("weibull", "none")
-# of the default family, as sensitivity analyses vary it; and with an association, of a family under every hazard (if its
-# random effects have a closed form, the default hazard)
+# of the default family, as sensitivity analyses vary it; and with an association, of a family under every hazard whose
+# random effects have no closed form
 WITH_KNOTS = "piecewise"
 ELSEWHERE = ("zero_inflated_negative_binomial", "poisson", "censored")  # besides those in closed form: half of the time
 

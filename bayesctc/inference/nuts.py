@@ -23,7 +23,7 @@ from bayesctc.progress import Progress
 from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.cells import cell_warnings
 from bayesctc.results.classes import class_order
-from bayesctc.results.diagnostics import Diagnostics, node_warning, silence_warnings
+from bayesctc.results.diagnostics import node_warning, silence_warnings
 from bayesctc.results.disk.parts import check_kept
 from bayesctc.results.idata import SET_ASIDE, build, set_aside
 from bayesctc.results.ml_fit import RIVAL, MLFit
@@ -120,7 +120,7 @@ def fit_bayes(
         ml = replace(ml, analysis=ml.analysis.under(replace(ml.design, spec=spec, labels=())))
     others = _rival_modes(ml) if rivals else []
     fits = [sample_mode(ml, theta, how.seeded(k)) for k, theta in enumerate([ml.theta, *others])]
-    return replace(fits[0], rivals=tuple(fits[1:]))
+    return fits[0].noted(fits[0].notes, tuple(fits[1:]))
 
 
 def _rival_modes(ml):
@@ -163,17 +163,17 @@ def sample_mode(ml: MLFit, theta, settings: Settings) -> BayesFit:
         "node_error": node_error,
         "chains_left": left,
     }
-    notes = (*ml.search_warnings, *Diagnostics.of(idata, design.layout).warnings())
+    fit = BayesFit(analysis, idata, theta, ml.modes, ())
+    notes = (*ml.search_warnings, *fit.diagnostics.warnings())
     if node_error > NODE_ERROR:
         notes = (*notes, node_warning(design, node_error))
     if np.array_equal(theta, ml.theta):  # the covariance is that of the best mode
         mean = thetas[stay].mean(axis=(0, 1))
         notes = (*notes, *conflicts(design.layout, design.spec.priors, theta, ml.covariance, mean))
-    fit = BayesFit(analysis, idata, theta, ml.modes, notes)
     silent = silence_warnings(fit.expected_events.to_numpy(), list(fit.not_estimable), design)
     by_survival = separation_warnings(fit.class_separation(), fit.spec, design.outcome)
     empty = cell_warnings(fit.empty_cells, design.layout.coords["latent_class"], bayesian=True)
-    return replace(fit, notes=(*notes, *silent, *empty, *by_survival))
+    return fit.noted((*notes, *silent, *empty, *by_survival))
 
 
 def with_nodes(ml: MLFit, theta, may_follow: bool = True) -> tuple[Analysis, bool]:

@@ -1,7 +1,7 @@
 """The result of sampling the posterior."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self, cast
@@ -88,6 +88,13 @@ class BayesFit(Classified):
     def diagnostics(self) -> Diagnostics:
         """R-hat, ESS, divergences, chains that left the mode."""
         return Diagnostics.of(self.idata, self.design.layout)
+
+    def noted(self, notes: tuple[str, ...], rivals: "tuple[BayesFit, ...]" = ()) -> Self:
+        """The same with other warnings and rivals, on which nothing else depends: what is computed already is kept."""
+        fit = replace(self, notes=notes, rivals=rivals)
+        own = {item.name for item in fields(self)}
+        vars(fit).update({name: value for name, value in vars(self).items() if name not in own})
+        return fit
 
     def summary(self) -> pd.DataFrame:
         """Posterior mean, sd, 95 % equal-tailed interval, R-hat and ESS of every parameter."""

@@ -21,6 +21,7 @@ from bayesctc.inference.nuts import fit_bayes
 from bayesctc.model.nodes import quadrature_error
 from bayesctc.model.priors import Priors
 from bayesctc.model.spec import ModelSpec
+from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.storage import load_fit
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("nuts")]
@@ -134,6 +135,17 @@ def test_log_likelihoods_stored_are_those_of_the_draws(fit, cohort):
     expected = log_likelihood(cohort, SPEC, {name: draw[name].to_numpy() for name in draw.data_vars})
     stored = fit.idata["log_likelihood"].dataset["joint"].isel(chain=1, draw=123)
     np.testing.assert_allclose(stored, expected, atol=1e-9)
+
+
+def test_what_warnings_needed_is_not_computed_again(cohort, ml, monkeypatch):
+    made = fit_bayes(cohort, SPEC, ml=ml, **SHORT | {"draws": 50, "tune": 100})
+    again = BayesFit(made.analysis, made.idata, made.mode_theta, made.modes, made.notes)
+    expected = again.class_probabilities, again.class_separation(), again.diagnostics
+    monkeypatch.setattr("bayesctc.model.likelihood.Evaluator.evaluate", None)
+    monkeypatch.setattr("bayesctc.results.diagnostics.quality", None)
+    pd.testing.assert_frame_equal(made.class_probabilities, expected[0])
+    pd.testing.assert_frame_equal(made.class_separation(), expected[1])
+    assert made.diagnostics == expected[2]
 
 
 def test_same_seed_same_draws(cohort, ml):
