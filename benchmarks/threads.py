@@ -38,25 +38,33 @@ def seconds(call) -> tuple[float, float]:
     return min(processor), min(elapsed)
 
 
+def placing(trial: bc.Cohort, family: str) -> str:
+    """A gradient with nodes that stay, and placing them from where the estimate has them."""
+    ml = bc.fit_ml(trial, bc.ModelSpec(family=family, random_effects="intercept"), n_starts=4, progress=False)
+    analysis, _ = with_nodes(ml, ml.theta)
+    density = Posterior(analysis, ml.theta, follow=True)
+    home, x = density.evaluator.own.place(), density.coordinates(ml.theta) + 0.05
+    both, theta = microseconds(lambda: density(x)), density.thetas(x)
+    moved = microseconds(lambda: density.evaluator.follow(theta, home))
+    return f"{analysis.design.n_nodes} nodes: gradient {both - moved:.0f}, placing nodes {moved:.0f} us"
+
+
+def chains(ml: bc.MLFit, cores: int | None) -> str:
+    """Two chains at a time, one after the other, or as is decided."""
+    options = {"draws": 200, "tune": 200, "chains": 2, "progress": False}
+    processor, elapsed = seconds(lambda: bc.fit_bayes(ml.cohort, ml.spec, ml=ml, cores=cores, **options))
+    return f"cores={cores}: processor {processor:.2f} s, elapsed {elapsed:.2f} s"
+
+
 def main() -> None:
     """Print both tables."""
     trial = bc.load_trial().include(min_samples=3)
     for family in COUNTED:
-        spec = bc.ModelSpec(family=family, random_effects="intercept")
-        ml = bc.fit_ml(trial, spec, n_starts=4, random_seed=1, progress=False)
-        analysis, _ = with_nodes(ml, ml.theta)
-        density = Posterior(analysis, ml.theta, follow=True)
-        home, x = density.evaluator.own.place(), density.coordinates(ml.theta) + 0.05
-        both, theta = microseconds(lambda: density(x)), density.thetas(x)
-        placing = microseconds(lambda: density.evaluator.follow(theta, home))
-        print(f"{family}, {analysis.design.n_nodes} nodes: gradient {both - placing:.0f}, placing nodes {placing:.0f} us")
+        print(family, placing(trial, family), sep=", ")
     for family, n_classes in SAMPLED:
-        spec = bc.ModelSpec(n_classes=n_classes, family=family)
-        ml = bc.fit_ml(trial, spec, n_starts=4, random_seed=1, progress=False)
-        options = {"ml": ml, "draws": 200, "tune": 200, "chains": 2, "progress": False}
+        ml = bc.fit_ml(trial, bc.ModelSpec(n_classes=n_classes, family=family), n_starts=4, progress=False)
         for cores in (1, 2, None):
-            processor, elapsed = seconds(lambda: bc.fit_bayes(trial, spec, cores=cores, **options))
-            print(f"{family}, K = {n_classes}, cores={cores}: processor {processor:.2f} s, elapsed {elapsed:.2f} s")
+            print(f"{family}, K = {n_classes}", chains(ml, cores), sep=", ")
 
 
 if __name__ == "__main__":
