@@ -16,7 +16,6 @@ from bayesctc.results.intervals import CI_PROB
 from bayesctc.shown import Shown
 
 WILD = 15.0  # a log hazard ratio beyond this has no finite estimate: complete separation
-MOST_STEPS, SMALL_STEP = 10, 1e-6  # of the search for a start, in units of a log hazard ratio
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,7 +91,7 @@ def cox_regression(
     model = PHReg(time, design.to_numpy(dtype=float), status=event, ties="efron", entry=entry if late else None)
     try:
         with warnings_are("error", ConvergenceWarning), np.errstate(all="ignore"):  # on its way to infinity
-            fit = model.fit(start_params=_near_the_optimum(time, event, model.exog, entry if late else None), disp=0)
+            fit = model.fit(disp=0)
         wild = [str(n) for n, b in zip(design.columns, fit.params, strict=True) if not abs(b) < WILD]
     except (ConvergenceWarning, np.linalg.LinAlgError):
         wild = [str(n) for n in design.columns]
@@ -139,39 +138,6 @@ def baseline_cumulative_hazard(time, event, log_hazard_ratio, at) -> np.ndarray:
     dying = np.bincount(which, ratio[event], len(times))
     steps = [np.sum(1.0 / (r - np.arange(d) * (s / d))) for r, s, d in zip(risk, dying, deaths, strict=True)]
     return np.concatenate([[0.0], np.cumsum(steps)])[np.searchsorted(times, np.asarray(at, dtype=float), side="right")]
-
-
-def _near_the_optimum(time, event, x, entry):
-    """Start of the fit, by Newton steps on sums over risk sets taken for all events at once; 0 if they do not settle.
-
-    The fit's own steps take each event in turn, so that a start from which one is enough saves most of its time.
-    """
-    start, n_terms = np.zeros(x.shape[1]), x.shape[1]
-    x = x - x.mean(axis=0)
-    order = np.argsort(-time, kind="stable")
-    dying = order[event[order] == 1]
-    times, first, which, deaths = np.unique(-time[dying], return_index=True, return_inverse=True, return_counts=True)
-    tied = ((np.arange(len(dying)) - first[which]) / deaths[which])[:, None]  # Efron: share of those with the event
-    at_risk = np.searchsorted(-time[order], times, side="right")
-    late = None if entry is None else np.argsort(-np.asarray(entry), kind="stable")
-    parts = np.column_stack([np.ones(len(x)), x, (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)])
-    here = start
-    for _ in range(MOST_STEPS):
-        weighted = np.exp(x @ here)[:, None] * parts
-        sums = np.cumsum(weighted[order], axis=0)[at_risk - 1]
-        if late is not None:
-            not_yet = np.searchsorted(-np.asarray(entry)[late], times, side="left")
-            sums -= np.vstack([np.zeros(parts.shape[1]), np.cumsum(weighted[late], axis=0)])[not_yet]
-        sums = sums[which] - tied * np.add.reduceat(weighted[dying], first)[which]
-        mean, square = sums[:, 1 : n_terms + 1] / sums[:, :1], np.sum(sums[:, n_terms + 1 :] / sums[:, :1], axis=0)
-        information = square.reshape(n_terms, n_terms) - mean.T @ mean
-        step = np.linalg.solve(information, x[dying].sum(axis=0) - mean.sum(axis=0))
-        here = here + step
-        if not np.all(np.abs(here) < WILD):
-            return start
-        if np.all(np.abs(step) < SMALL_STEP):
-            return here
-    return start
 
 
 def _equal_hazards(time, event, entry):

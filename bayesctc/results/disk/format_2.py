@@ -33,11 +33,9 @@ NOTE = (
 
 def read(content: bytes) -> Parts:
     """The parts of a fit that was saved in format 2, as those of format 3."""
-    import h5netcdf
-
     with h5py.File(io.BytesIO(content), "r") as file:
         refuse_strange_parts(file, len(content))
-    with xr.open_datatree(io.BytesIO(content), engine=h5netcdf.__name__) as opened:
+    with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as opened:
         tree = xr.DataTree.from_dict(
             {node.path: node.to_dataset(inherit=False).load() for node in opened.subtree}
         )  # opened.load() leaves some to be read later, when there is no file any more
