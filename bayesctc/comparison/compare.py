@@ -197,7 +197,7 @@ def compare_classifiers(
         Add the joint model of each endpoint: True fits it by maximum likelihood and by NUTS; or give fits to the
         patients compared.
     settings : Settings
-        draws (500), tune (300), chains (4), n_starts (20), random_seed (0) and progress (True), as in `fit_bayes`.
+        draws (500), tune (200), chains (4), n_starts (20), random_seed (0) and progress (True), as in `fit_bayes`.
     **options
         Single settings, such as ``draws=1000``, and: cutoff (5), cells per 7.5 mL from which a sample is positive;
         window (0, 2), months (after, up to) in which the first sample counts as cycle 2; published, whether to add the

@@ -20,6 +20,7 @@ from bayesctc.criteria.moment_matching import log_posterior
 from bayesctc.criteria.psis import HIGH_K, smoothed, weighted
 from bayesctc.inference.nuts import inside, with_nodes
 from bayesctc.inference.settings import Settings
+from bayesctc.inference.whitened import information
 from bayesctc.model.posterior import Posterior
 from bayesctc.results.idata import measure
 from bayesctc.results.ml_fit import RIVAL, MLFit
@@ -27,7 +28,6 @@ from bayesctc.shown import told_apart
 
 DEGREES = 30.0  # of freedom of the Student proposals: tails somewhat heavier than normal ones
 PROPOSALS = 3  # the normal distribution, then those by the weighted moments
-_STEP = 1e-4  # of the differences of the gradient
 _CLIMBS = 3  # a climb that stops at the limit of its memory goes on from there
 
 
@@ -51,9 +51,9 @@ def approximate_loo(ml: MLFit, settings: Settings) -> tuple[Loo | None, str]:
         return None, f"{rivals} rival mode(s) within {RIVAL:g} log-likelihood units"
     analysis, follow = with_nodes(ml, ml.theta)
     posterior = Posterior(analysis, ml.theta, follow)
-    mode, information = _mode(posterior, posterior.start(inside(analysis.design, ml.theta)))
+    mode, at_mode = _mode(posterior, posterior.start(inside(analysis.design, ml.theta)))
     try:
-        root = np.linalg.cholesky(np.linalg.inv(information))
+        root = np.linalg.cholesky(np.linalg.inv(at_mode))
     except np.linalg.LinAlgError:
         return None, "the posterior's mode has no positive definite Hessian"
     rng, n = np.random.default_rng(settings.random_seed), settings.chains * settings.draws
@@ -93,7 +93,7 @@ def _rivals(ml):
 
 
 def _mode(posterior, start):
-    """The mode of the posterior in the sampler's coordinates, and minus the Hessian there, by central differences."""
+    """The mode of the posterior in the sampler's coordinates, and the information there."""
 
     def loss(x):
         value, gradient = posterior(x)
@@ -102,9 +102,7 @@ def _mode(posterior, start):
     mode = start
     for _ in range(_CLIMBS):
         mode = minimize(loss, mode, jac=True, method="L-BFGS-B", options={"maxcor": 30}).x
-    steps = _STEP * np.eye(len(mode))
-    hessian = np.stack([(loss(mode + step)[1] - loss(mode - step)[1]) / (2.0 * _STEP) for step in steps])
-    return mode, 0.5 * (hessian + hessian.T)
+    return mode, information(posterior, mode)
 
 
 def _drawn(centre, root, degrees, n, rng):

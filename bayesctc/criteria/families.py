@@ -89,7 +89,7 @@ def select_families(
     n_classes, rule, blrt
         As in `select_n_classes`.
     settings : Settings
-        draws (500), tune (300), chains (4), n_starts (20), random_seed (0), max_refits (10), executor and progress
+        draws (500), tune (200), chains (4), n_starts (20), random_seed (0), max_refits (10), executor and progress
         (True), as in `select_n_classes`.
     **options
         Single settings, such as ``draws=1000``, and folder, as in `select_n_classes`.

@@ -186,7 +186,7 @@ def select_n_classes(
     blrt : int
         Replicates of the bootstrap likelihood-ratio test of each K against K + 1; 0 for no test.
     settings : Settings
-        draws (500), tune (300), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; the
+        draws (500), tune (200), chains (4), n_starts (20) and random_seed (0), as in `fit_bayes`; max_refits (10; the
         maximum number of exact leave-one-out refits for each K whose rank by LOO they could change); executor (which
         runs the maximum-likelihood starts, then samples numbers of classes, and fits replicates of the bootstrap test;
         without it they run one after another); progress (True).

@@ -51,7 +51,7 @@ class Settings:
     """
 
     draws: int = 1000
-    tune: int = 600
+    tune: int = 300
     chains: int = 4
     n_starts: int = 20
     max_refits: int = 10
@@ -121,9 +121,9 @@ class Settings:
 
 
 FITTED = Settings()  # one model
-COMPARED = Settings(draws=500, tune=300)  # several models, held against each other
-VARIED = Settings(draws=500, tune=300, max_refits=5)  # many
-REFITTED = Settings(draws=500, tune=500, chains=2, progress=False)  # a posterior again, without a patient
+COMPARED = Settings(draws=500, tune=200)  # several models, held against each other
+VARIED = Settings(draws=500, tune=200, max_refits=5)  # many
+REFITTED = Settings(draws=500, tune=200, chains=2, progress=False)  # a posterior again, without a patient
 
 
 class SearchOptions(TypedDict, total=False):

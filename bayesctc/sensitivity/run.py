@@ -71,7 +71,7 @@ def run_sensitivity(
         Each result is stored there as it finishes, and a later run with the same data, specification, settings and
         version reuses it: run again to complete an interrupted run.
     settings : Settings
-        draws (500), tune (300), chains (4) and n_starts (20), as in `fit_bayes`; a family whose random effects need
+        draws (500), tune (200), chains (4) and n_starts (20), as in `fit_bayes`; a family whose random effects need
         quadrature has half as many starts, because each costs more. max_refits (5), the largest number of exact
         leave-one-out refits of each variation. random_seed (0); each variation has its own seed, derived from this one
         and from what it changes. executor, where models are fitted: in this process, one after another, unless given; a

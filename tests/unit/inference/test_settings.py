@@ -35,12 +35,12 @@ FUNCTIONS = {
 }
 DEFAULTS = {
     "fit_ml": Settings(),
-    "fit_bayes": Settings(draws=1000, tune=600, chains=4, n_starts=20, max_refits=10),
-    "select_n_classes": Settings(draws=500, tune=300, chains=4, n_starts=20, max_refits=10),
-    "select_families": Settings(draws=500, tune=300, chains=4, n_starts=20, max_refits=10),
-    "compare_classifiers": Settings(draws=500, tune=300, chains=4, n_starts=20, max_refits=10),
+    "fit_bayes": Settings(draws=1000, tune=300, chains=4, n_starts=20, max_refits=10),
+    "select_n_classes": Settings(draws=500, tune=200, chains=4, n_starts=20, max_refits=10),
+    "select_families": Settings(draws=500, tune=200, chains=4, n_starts=20, max_refits=10),
+    "compare_classifiers": Settings(draws=500, tune=200, chains=4, n_starts=20, max_refits=10),
     "cross_validate": Settings(n_starts=20),
-    "run_sensitivity": Settings(draws=500, tune=300, chains=4, n_starts=20, max_refits=5),
+    "run_sensitivity": Settings(draws=500, tune=200, chains=4, n_starts=20, max_refits=5),
 }
 
 
