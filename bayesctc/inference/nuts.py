@@ -37,8 +37,8 @@ WIDENED = 2.0  # their standard deviations: posteriors of class parameters have 
 SMALLEST_START = 0.05  # of a standard deviation, in those of its prior
 PYMC_DEPTH = 10  # of PyMC's, its default
 MAX_DEPTH = 7  # of a tree: 127 steps, where classes that are identified take 7 and longer trees seldom mix
-# The best for trajectories of one length in many dimensions (Beskos et al., Bernoulli 2013, 19:1501). In the coordinates
-# of `Whitened` it gives the same tail ESS as 0.8 with a quarter fewer steps (benchmarks/warm_up.py).
+# The best for trajectories of one length in many dimensions (Beskos et al., Bernoulli 2013, 19:1501). In coordinates
+# with unit curvature it gives the tail ESS of 0.8 in a quarter fewer steps (benchmarks/warm_up.py).
 TARGET_ACCEPT = 0.65
 # what else a reader has to know of a sampler; reports show it
 ADAPTATION = {
