@@ -27,7 +27,7 @@ from bayesctc.results.storage import load_fit
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("nuts")]
 
 SPEC = ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
-SHORT = {"draws": 300, "tune": 300, "chains": 2, "random_seed": 7, "progress": False}
+SHORT = {"draws": 300, "tune": 100, "chains": 2, "random_seed": 7, "progress": False}
 
 
 def simulated_cohort(n: int = 120, seed: int = 4) -> Cohort:
@@ -306,7 +306,7 @@ def test_saved_and_read_again(fit, tmp_path):
 def test_what_made_it_is_kept(fit, cohort):
     attrs = fit.idata.attrs
     assert attrs["data_fingerprint"] == cohort.fingerprint
-    assert (attrs["draws"], attrs["tune"], attrs["chains"], attrs["random_seed"]) == (300, 300, 2, 7)
+    assert (attrs["draws"], attrs["tune"], attrs["chains"], attrs["random_seed"]) == (300, 100, 2, 7)
     assert attrs["nutpie"] == nutpie.__version__
     assert attrs["pymc"] == pm.__version__
 
@@ -339,7 +339,7 @@ def test_a_family_of_counts_is_sampled_and_its_nodes_are_checked(reference_cohor
     spec = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", family=family, common_shape=True)
     few = reference_cohort.select(reference_cohort.patients.index[::3])
     ml = bc.fit_ml(few, spec, n_starts=4, progress=False)
-    fit = bc.fit_bayes(few, spec, ml=ml, draws=100, tune=150, chains=2, random_seed=1, progress=False)
+    fit = bc.fit_bayes(few, spec, ml=ml, draws=100, tune=100, chains=2, random_seed=1, progress=False)
     growth = fit.idata["posterior"].dataset["growth"].mean(("chain", "draw")).to_numpy()
     se = ml.estimates.query("parameter == 'growth'")["se"].to_numpy().reshape(growth.shape)
     assert (np.abs(growth - ml.parameters["growth"].to_numpy()) < 2 * se).all()

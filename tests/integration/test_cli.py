@@ -27,7 +27,7 @@ def files(tmp_path_factory):
 
 
 def test_select_and_report(files, tmp_path, capsys):
-    sampling = ["--draws", "250", "--tune", "200", "--chains", "2", "--starts", "4", "--quiet"]
+    sampling = ["--draws", "250", "--tune", "100", "--chains", "2", "--starts", "4", "--quiet"]
     hazard = ["--hazard", "piecewise", "--hazard-knots", "12,"]
     folder = tmp_path / "new" / "results"
     argv = ["select", *files, "--classes", "1-2", *SIMPLE, *hazard, *sampling, "--out", str(folder)]
@@ -78,7 +78,7 @@ def test_families_side_by_side(files, tmp_path, capsys):
         "--draws",
         "150",
         "--tune",
-        "150",
+        "100",
         "--chains",
         "2",
         "--starts",

@@ -17,7 +17,7 @@ from bayesctc.model.likelihood import Evaluator
 
 pytestmark = pytest.mark.integration
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
-SHORT = {"draws": 150, "tune": 150, "chains": 2, "n_starts": 4, "progress": False}
+SHORT = {"draws": 150, "tune": 100, "chains": 2, "n_starts": 4, "progress": False}
 # where nothing is asserted of draws
 FEW = {"settings": bc.Settings(draws=30, tune=60, chains=2, n_starts=4, max_refits=0, progress=False)}
 
@@ -289,9 +289,9 @@ def test_loo_of_survival_is_that_of_refits(reference_cohort):
     """Of 40 patients 10, the model sampled without each of them, within four Monte Carlo errors of their sum."""
     n = 10
     cohort = reference_cohort.select(reference_cohort.patients.index[:40])
-    fit = bc.fit_bayes(cohort, SPEC, draws=1000, tune=400, chains=2, progress=False)
+    fit = bc.fit_bayes(cohort, SPEC, draws=1000, tune=150, chains=2, progress=False)
     found = bc.loo_survival(fit, progress=False)
-    once = bc.Settings(draws=400, tune=300, chains=1, progress=False)
+    once = bc.Settings(draws=400, tune=150, chains=1, progress=False)
     exact = [exact_survival(fit, i, once) for i in range(n)]
     # Monte Carlo error of each refit's mean density, and of the importance sampling: by halves of the draws
     evaluator = Evaluator(fit.packed, fit.design.sizes, 2)

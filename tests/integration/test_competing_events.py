@@ -59,7 +59,7 @@ def test_the_trial(ml):
 
 
 def test_posterior(ml, tmp_path):
-    fit = bc.fit_bayes(ml.cohort, ml.spec, ml=ml, draws=250, tune=250, chains=2, random_seed=2, progress=False)
+    fit = bc.fit_bayes(ml.cohort, ml.spec, ml=ml, draws=250, tune=100, chains=2, random_seed=2, progress=False)
     assert fit.diagnostics.max_rhat < 1.05
     assert fit.diagnostics.n_divergences == 0
     table = fit.summary().set_index(["parameter", "latent_class", "term"])
@@ -124,7 +124,7 @@ def test_parameters_come_back(ml):
 def test_a_class_without_events_of_a_cause():
     """Its hazard is the prior's, and the result says that no data speak of it."""
     ml = fit_causes(two_cause_cohort(toxicity=(0.06, 0.0)), hazard="exponential")
-    fit = bc.fit_bayes(ml.cohort, ml.spec, ml=ml, draws=200, tune=200, chains=2, random_seed=1, progress=False)
+    fit = bc.fit_bayes(ml.cohort, ml.spec, ml=ml, draws=200, tune=100, chains=2, random_seed=1, progress=False)
     assert list(fit.not_estimable) == [(1, 1)]
     assert any(w.startswith("class 2") and "its hazard of toxicity is not estimable" in w for w in fit.warnings)
     row = bc.hazard_ratios(fit).set_index(["comparison", "cause"]).loc[("class 2 vs class 1", "toxicity")]

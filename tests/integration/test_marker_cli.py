@@ -13,7 +13,7 @@ from bayesctc.cli.main import main
 pytestmark = pytest.mark.integration
 MODEL = ["--family", "gaussian", "--random-effects", "intercept", "--growth", "linear", "--common-shape"]
 MARKER = ["--marker", "bili", "--unit", "mg/dL", "--transform", "log"]
-SAMPLING = ["--draws", "400", "--tune", "300", "--chains", "2", "--starts", "3", "--quiet"]
+SAMPLING = ["--draws", "400", "--tune", "100", "--chains", "2", "--starts", "3", "--quiet"]
 
 
 @pytest.fixture(scope="module")

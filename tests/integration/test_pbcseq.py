@@ -101,7 +101,7 @@ def test_classes_are_ordered_and_the_high_one_dies_early(cohort, fit):
 @pytest.fixture(scope="module")
 def bayes(cohort):
     spec = bc.ModelSpec(**SETTINGS | {"n_classes": 2, "common_shape": True})
-    return bc.fit_bayes(cohort, spec, draws=200, tune=200, chains=2, n_starts=4, random_seed=1, progress=False)
+    return bc.fit_bayes(cohort, spec, draws=200, tune=100, chains=2, n_starts=4, random_seed=1, progress=False)
 
 
 def test_bayes_agrees_with_maximum_likelihood(cohort, bayes):
@@ -173,7 +173,7 @@ def test_sensitivity(cohort, bayes, tmp_path):
         survival_months=(60.0,),
         folder=tmp_path,
         draws=200,
-        tune=200,
+        tune=100,
         chains=2,
         n_starts=3,
         max_refits=0,

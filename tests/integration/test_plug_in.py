@@ -61,7 +61,7 @@ def spec():
 
 @pytest.fixture(scope="module")
 def fit(cohort, spec):
-    return bc.fit_bayes(cohort, spec, draws=100, tune=150, chains=2, n_starts=3, random_seed=1, progress=False)
+    return bc.fit_bayes(cohort, spec, draws=100, tune=100, chains=2, n_starts=3, random_seed=1, progress=False)
 
 
 def test_it_is_described(cohort, spec):

@@ -14,7 +14,7 @@ from bayesctc.inference.ml import fit_ml
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("nuts")]
 
-SHORT = {"draws": 300, "tune": 300, "chains": 2, "n_starts": 6, "random_seed": 7, "progress": False}
+SHORT = {"draws": 300, "tune": 100, "chains": 2, "n_starts": 6, "random_seed": 7, "progress": False}
 DOCUMENTED = [
     "log_likelihood",
     "aic",

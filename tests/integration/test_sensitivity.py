@@ -19,7 +19,7 @@ from bayesctc.sensitivity import jobs, run
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-SHORT = {"draws": 200, "tune": 150, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
+SHORT = {"draws": 200, "tune": 100, "chains": 2, "n_starts": 3, "max_refits": 0, "random_seed": 5, "progress": False}
 SPEC = bc.ModelSpec(
     n_classes=2,
     growth="linear",
@@ -126,7 +126,7 @@ def test_each_row_moves_what_it_should(result):
 
 def test_imputed_counts_of_another_family_move_its_curve():
     plan = bc.SensitivityPlan([ROWS[-1]])
-    longer = {**SHORT, "draws": 300, "tune": 200}
+    longer = {**SHORT, "draws": 300, "tune": 100}
     spec = SPEC.with_(family="negative_binomial", random_effects="none")
     table = bc.run_sensitivity(small_cohort(), spec, plan, **longer).table
     late = table[(table["quantity"] == "median_ctc") & (table["time"] == 6.0)].set_index("variation")

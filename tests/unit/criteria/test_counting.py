@@ -15,7 +15,7 @@ from bayesctc.model.generative import simulate
 
 pytestmark = pytest.mark.integration
 SPEC = bc.ModelSpec(n_classes=2, growth="linear", random_effects="intercept", common_shape=True, family="gaussian")
-SHORT = {"draws": 100, "tune": 150, "chains": 2, "n_starts": 4, "progress": False}
+SHORT = {"draws": 100, "tune": 100, "chains": 2, "n_starts": 4, "progress": False}
 
 
 @pytest.fixture(scope="module")

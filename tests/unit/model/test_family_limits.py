@@ -56,7 +56,7 @@ def test_counts_without_a_spread_are_sampled_all_the_same(seed):
     cohort = poisson_cohort(seed)
     spec = bc.ModelSpec(**ONE_CLASS | {"n_classes": 2}, family="poisson_log_normal")
     ml = bc.fit_ml(cohort, spec, n_starts=2, progress=False)
-    fit = bc.fit_bayes(cohort, spec, ml=ml, draws=200, tune=200, chains=2, progress=False)
+    fit = bc.fit_bayes(cohort, spec, ml=ml, draws=200, tune=100, chains=2, progress=False)
     assert float(fit.idata["posterior"]["sigma"].mean()) < 0.2
     assert fit.diagnostics.max_rhat < 1.05
     assert fit.diagnostics.n_divergences == 0
