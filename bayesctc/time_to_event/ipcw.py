@@ -21,7 +21,8 @@ from bayesctc.time_to_event.aalen_johansen import incidence_variance, observed_r
 from bayesctc.time_to_event.risk_sets import still_there, sums_by_time
 
 SAME_RISK = 1e-8  # risks closer than this are tied
-CASES_AT_ONCE, LEFT_OUT_AT_ONCE = 128, 512
+ENDS = ((-1.0, "left"), (1.0, "right"))  # of the risks that are tied with one
+LEFT_OUT_AT_ONCE = 512
 
 
 def leaving_one_out(n: int) -> Iterator[np.ndarray]:
@@ -116,14 +117,16 @@ def auc(time, event, risk, horizon: float, weights=None, strata=None, known=None
     known = censoring_weights(time, event, horizon, weights) if known is None else known
     cases = np.flatnonzero((time <= horizon) & (event == 1))
     controls = np.flatnonzero((time > horizon) | (event == 2))
-    of_controls, strata = known[:, controls], np.zeros(len(time)) if strata is None else np.asarray(strata)
     won, pairs = np.zeros(len(known)), np.zeros(len(known))
-    for part in (cases[k : k + CASES_AT_ONCE] for k in range(0, len(cases), CASES_AT_ONCE)):
-        away = risk[part, None] - risk[None, controls]
-        score = (away > SAME_RISK) + 0.5 * (np.abs(away) <= SAME_RISK)
-        paired = (strata[part, None] == strata[None, controls]).astype(float)
-        won += np.sum((known[:, part] @ (score * paired)) * of_controls, axis=1)
-        pairs += np.sum((known[:, part] @ paired) * of_controls, axis=1)
+    for stratum in np.zeros(1) if strata is None else np.unique(strata):
+        own = np.ones(len(time), bool) if strata is None else np.asarray(strata) == stratum
+        own_cases, own_controls = cases[own[cases]], controls[own[controls]]
+        own_controls = own_controls[np.argsort(risk[own_controls])]
+        lower, at = risk[own_controls], risk[own_cases]
+        total = np.pad(np.cumsum(known[:, own_controls], axis=1), ((0, 0), (1, 0)))  # of the controls below each
+        below, not_above = (total[:, np.searchsorted(lower, at + way * SAME_RISK, side)] for way, side in ENDS)
+        won += np.sum(known[:, own_cases] * 0.5 * (below + not_above), axis=1)
+        pairs += np.sum(known[:, own_cases] * total[:, -1:], axis=1)
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
 
 
