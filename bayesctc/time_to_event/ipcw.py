@@ -21,7 +21,6 @@ from bayesctc.time_to_event.aalen_johansen import incidence_variance, observed_r
 from bayesctc.time_to_event.risk_sets import still_there, sums_by_time
 
 SAME_RISK = 1e-8  # risks closer than this are tied
-ENDS = ((-1.0, "left"), (1.0, "right"))  # of the risks that are tied with one
 LEFT_OUT_AT_ONCE = 512
 
 
@@ -124,7 +123,8 @@ def auc(time, event, risk, horizon: float, weights=None, strata=None, known=None
         own_controls = own_controls[np.argsort(risk[own_controls])]
         lower, at = risk[own_controls], risk[own_cases]
         total = np.pad(np.cumsum(known[:, own_controls], axis=1), ((0, 0), (1, 0)))  # of the controls below each
-        below, not_above = (total[:, np.searchsorted(lower, at + way * SAME_RISK, side)] for way, side in ENDS)
+        below = total[:, np.searchsorted(lower, at - SAME_RISK, "left")]
+        not_above = total[:, np.searchsorted(lower, at + SAME_RISK, "right")]
         won += np.sum(known[:, own_cases] * 0.5 * (below + not_above), axis=1)
         pairs += np.sum(known[:, own_cases] * total[:, -1:], axis=1)
     return np.divide(won, pairs, out=np.full(len(won), np.nan), where=pairs > 0)
