@@ -1,7 +1,7 @@
 """Notebooks run from top to bottom, their outputs stored, and their key figures held against stored ones.
 
 `make notebooks` (or `python tests/notebooks.py notebooks/03_checks.ipynb` for one) writes the outputs;
-`tests/integration/test_notebook_...` run the same cells and call `moved` (`executed`).
+`tests/integration/test_notebooks_run.py` runs the same cells and calls `moved` (`executed`).
 
 A cell tagged `key-figures` prints a table in CSV: figure, value, tolerance. The figures are those its notebook's text
 rests on. Where chains on other machines part, a fresh run is another draw of the same Monte Carlo experiment, so that
