@@ -37,15 +37,9 @@ WIDENED = 2.0  # their standard deviations: posteriors of class parameters have 
 SMALLEST_START = 0.05  # of a standard deviation, in those of its prior
 PYMC_DEPTH = 10  # of PyMC's, its default
 MAX_DEPTH = 7  # of a tree: 127 steps, where classes that are identified take 7 and longer trees seldom mix
-# The best for trajectories of one length in many dimensions (Beskos et al., Bernoulli 2013, 19:1501). In coordinates
-# with unit curvature it gives the tail ESS of 0.8 in a quarter fewer steps (benchmarks/warm_up.py).
-TARGET_ACCEPT = 0.65
 # what else a reader has to know of a sampler; reports show it
 ADAPTATION = {
-    "nutpie": {
-        "adaptation": f"mass matrix from the curvature at the mode, target acceptance {TARGET_ACCEPT:g}",
-        "max_depth": MAX_DEPTH,
-    },
+    "nutpie": {"adaptation": "mass matrix from the curvature at the mode", "max_depth": MAX_DEPTH},
     "pymc": {"adaptation": "diagonal mass matrix", "max_depth": PYMC_DEPTH},
 }
 # of nutpie's statistics, those that are kept, and what ArviZ calls them
@@ -252,7 +246,6 @@ def _nutpie(analysis, mode, settings, follow):
             seed=settings.random_seed,
             save_warmup=False,
             adaptation="diag",
-            target_accept=TARGET_ACCEPT,
             maxdepth=MAX_DEPTH,
             progress_bar=False,
             progress_callback=report if settings.progress else None,

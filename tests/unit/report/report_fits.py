@@ -49,7 +49,7 @@ def as_bayes(ml, warnings: tuple[str, ...] = ()) -> BayesFit:
         thetas,
         warnings,
         bayesctc_version=bc.__version__,
-        adaptation="mass matrix from the curvature at the mode, target acceptance 0.65",
+        adaptation="mass matrix from the curvature at the mode",
         max_depth=7,
         python="3.12",
         pymc="6",

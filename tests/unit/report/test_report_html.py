@@ -61,8 +61,8 @@ def test_bayesian_fit(bayes, tmp_path):
     assert "95 % credible interval" in html
     assert "confidence interval" not in html
     assert (
-        "NUTS (nutpie, mass matrix from the curvature at the mode, target acceptance 0.65, trees up to depth 7), "
-        "2 chains of 100 warm-up and 200 kept draws each" in html
+        "NUTS (nutpie, mass matrix from the curvature at the mode, trees up to depth 7), 2 chains of 100 warm-up and "
+        "200 kept draws each" in html
     )
     assert "random_seed=7" in unescape(html)
     spec = re.search(r"<h3>Specification</h3>\s*<pre>(.*?)</pre>", html, re.DOTALL)
