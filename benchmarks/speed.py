@@ -127,7 +127,7 @@ def cold() -> dict:
 
 
 def nuts() -> dict:
-    """Sampling alone, 4 x (600 + 1000) draws, on the trial and on the cohort of the Stan comparison."""
+    """Sampling alone, 4 x (300 + 1000) draws, on the trial and on the cohort of the Stan comparison."""
     cohorts = {"trial": trial()}
     rows = {}
     for name, cohort in cohorts.items():

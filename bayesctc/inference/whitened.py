@@ -8,7 +8,6 @@ import numpy as np
 from bayesctc.model.posterior import Posterior
 
 STEP = 1e-4  # of the differences of a gradient
-JITTER = 0.5  # of chains' starts, in standard deviations of the normal approximation
 
 
 def information(posterior: Posterior, x: np.ndarray, step=STEP) -> np.ndarray:
@@ -58,5 +57,8 @@ class Whitened:
         return density
 
     def start(self, seed) -> np.ndarray:
-        """z of a chain's start, half a standard deviation from the centre in each direction."""
-        return JITTER * np.random.default_rng(seed).normal(size=len(self.centre))
+        """z of a chain's start: one standard deviation up or down in each direction.
+
+        As far away as draws are; and gradients of about 1, from which nutpie takes its first mass matrix, are right.
+        """
+        return np.random.default_rng(seed).choice([-1.0, 1.0], len(self.centre))

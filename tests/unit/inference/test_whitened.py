@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime
 
 import bayesctc as bc
 from bayesctc.inference.nuts import inside
-from bayesctc.inference.whitened import JITTER, Whitened, information
+from bayesctc.inference.whitened import Whitened, information
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.posterior import Posterior
 
@@ -88,8 +88,10 @@ def test_the_density_is_the_posteriors_with_its_gradient(posterior, around):
         np.testing.assert_allclose(gradient, by_differences, rtol=1e-3, atol=1e-2)
 
 
-def test_starts_are_around_the_mode_by_the_seed_alone(around):
+def test_starts_are_a_standard_deviation_away_by_the_seed_alone(around):
     starts = np.stack([around.start(seed) for seed in range(4000)])
     np.testing.assert_array_equal(starts[7], around.start(7))
-    n = len(around.centre)
-    np.testing.assert_allclose(np.cov(starts.T), JITTER**2 * np.eye(n), atol=6.0 * JITTER**2 / np.sqrt(4000))
+    np.testing.assert_array_equal(np.abs(starts), 1.0)
+    spread = np.cov(around.x(starts).T)
+    np.testing.assert_allclose(np.diagonal(spread), np.diagonal(around.root @ around.root.T), rtol=0.15)
+    assert np.abs(np.corrcoef(starts.T) - np.eye(starts.shape[1])).max() < 6.0 / np.sqrt(4000)
