@@ -18,6 +18,7 @@ import bayesctc as bc
 from bayesctc.inference.nuts import MAX_DEPTH, inside, with_nodes
 from bayesctc.inference.whitened import Whitened
 from bayesctc.model.posterior import Posterior
+from bayesctc.results.diagnostics import TAIL
 
 SPECS = {
     "default, K = 4": {},
@@ -93,7 +94,7 @@ def row(ml: bc.MLFit, coordinates: str, adaptation: str, tune: int) -> np.ndarra
         )
         x = around.x(z)
         each = [x[..., j] for j in range(x.shape[-1])]
-        bulk, tail = min(map(az.ess, each)), min(float(az.ess(one, method="tail", prob=0.89)) for one in each)
+        bulk, tail = min(map(az.ess, each)), min(float(az.ess(one, method="tail", prob=TAIL)) for one in each)
         found.append([gradients, steps, bulk, tail, 1000.0 * tail / gradients, max(map(az.rhat, each))])
     return np.mean(found, axis=0)
 

@@ -16,10 +16,11 @@ from bayesctc.results.idata import natural_draws
 from bayesctc.results.intervals import CI_PROB, parameter_rows
 from bayesctc.shown import Printed, told_apart
 
-MAX_RHAT = 1.01  # Vehtari et al., Bayesian Analysis 2021;16:667
-MOST_CUT_TREES = 0.05  # share of the draws
+# after Vehtari et al., Bayesian Analysis 2021;16:667
+MAX_RHAT = 1.01
 MIN_ESS_PER_CHAIN = 100
-TAIL = 0.89  # the tail ESS is that of this quantile or of 1 - it, whichever is smaller, as ArviZ has it by default
+TAIL = 0.95  # the tail ESS is that of this quantile or of 1 - it, whichever is smaller
+MOST_CUT_TREES = 0.05  # share of the draws
 FEWEST_POSITIVE = 1.0  # expected samples with a cell, below which a class is known from zeros alone
 
 
@@ -34,8 +35,8 @@ class Diagnostics:
         Largest rank-normalised split R-hat over parameters; 1.01 or less is good. NaN with one chain, or where that
         of any parameter is NaN.
     min_ess : float
-        Smallest of the bulk and tail effective sample sizes; 100 per chain or more is good. NaN where that of
-        any parameter is NaN.
+        Smallest of the bulk and tail effective sample sizes, the latter of the 5 % and 95 % quantiles; 100 per chain or
+        more is good. NaN where that of any parameter is NaN.
     n_divergences : int
     cut_trees : float
         Share of the draws whose tree of steps was cut at the largest depth: inefficient but not wrong.
