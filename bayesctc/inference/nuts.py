@@ -74,9 +74,9 @@ def fit_bayes(
 ) -> BayesFit:
     """Sample the posterior of a joint latent class model.
 
-    Chains start near the best interior mode of the likelihood, with a mass matrix from the posterior's curvature there,
-    so that they need little warm-up. Draws are relabelled, and classes sorted by their
-    mean log count, before any summary is computed.
+    Chains start around the best interior mode of the likelihood, one standard deviation away in each direction of the
+    posterior's curvature there, and move in units of these. Draws are relabelled, and classes sorted by their mean log
+    count, before any summary is computed.
 
     Parameters
     ----------
