@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2, norm
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import SurvfuncRight
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from bayesctc.errors import DataError
 from bayesctc.process_wide import warnings_are
 from bayesctc.results.intervals import CI_PROB
 from bayesctc.shown import Shown
 
+SETTLED = 1e-6  # of the log likelihood, which another step would gain twice
 WILD = 15.0  # a log hazard ratio beyond this has no finite estimate: complete separation
 
 
@@ -89,12 +89,7 @@ def cox_regression(
     if design.shape[1] == 0:
         return _equal_hazards(time, event, entry if late else None)
     model = PHReg(time, design.to_numpy(dtype=float), status=event, ties="efron", entry=entry if late else None)
-    try:
-        with warnings_are("error", ConvergenceWarning), np.errstate(all="ignore"):  # on its way to infinity
-            fit = model.fit(disp=0)
-        wild = [str(n) for n, b in zip(design.columns, fit.params, strict=True) if not abs(b) < WILD]
-    except (ConvergenceWarning, np.linalg.LinAlgError):
-        wild = [str(n) for n in design.columns]
+    fit, wild = _maximised(model, [str(name) for name in design.columns])
     if wild:
         raise DataError(
             f"Cox regression: found no finite estimate for {', '.join(wild)} (complete separation); allowed: terms "
@@ -138,6 +133,29 @@ def baseline_cumulative_hazard(time, event, log_hazard_ratio, at) -> np.ndarray:
     dying = np.bincount(which, ratio[event], len(times))
     steps = [np.sum(1.0 / (r - np.arange(d) * (s / d))) for r, s, d in zip(risk, dying, deaths, strict=True)]
     return np.concatenate([[0.0], np.cumsum(steps)])[np.searchsorted(times, np.asarray(at, dtype=float), side="right")]
+
+
+def _maximised(model, names):
+    """statsmodels' fit, and the terms without a finite estimate.
+
+    Newton's steps from 0 may overshoot, above all where few patients have a term. BFGS searches along its steps, and
+    Newton's then start where it ends.
+    """
+    fit = None
+    with warnings_are("ignore"), np.errstate(all="ignore"):  # what they warn of is looked at below
+        for first in (None, "bfgs"):
+            try:
+                fit = model.fit(start_params=model.fit(method=first).params if first else None)
+            except (np.linalg.LinAlgError, ValueError):  # a Hessian without an inverse
+                continue
+            if np.isfinite(fit.params).all():
+                break
+        if fit is None:
+            return None, names
+        slope = model.score(fit.params)
+        settled = abs(slope @ fit.cov_params() @ slope) < SETTLED
+    wild = [name for name, estimate in zip(names, fit.params, strict=True) if not abs(estimate) < WILD]
+    return fit, wild or ([] if settled else names)
 
 
 def _equal_hazards(time, event, entry):

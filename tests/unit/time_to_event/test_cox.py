@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize
 from statsmodels.duration.hazard_regression import PHReg
 
+from bayesctc.errors import DataError
 from bayesctc.time_to_event.cox import cox_regression
 
 pytestmark = pytest.mark.unit
@@ -58,3 +60,37 @@ def test_estimates_are_those_of_statsmodels(tied, late):
     found = cox_regression(time, event, design, entry=entry).table
     np.testing.assert_allclose(np.log(found["hazard_ratio"]), alone.params, rtol=1e-7)
     np.testing.assert_allclose(found["standard_error"], alone.bse)
+
+
+def groups(seed):
+    """60 patients in four groups, one of them of three patients with a high risk."""
+    rng = np.random.default_rng(seed)
+    group = np.r_[0, 0, 0, rng.choice([1, 2, 3], 57, p=[0.2, 0.3, 0.5])]
+    x = np.column_stack([group == k for k in range(3)]).astype(float)
+    time, censored = rng.exponential(20.0 * np.exp(-x @ [2.0, 0.3, -0.5])), rng.uniform(5.0, 40.0, 60)
+    return np.minimum(time, censored), (time < censored).astype(float), pd.DataFrame(x, columns=["few", "some", "many"])
+
+
+def minus_partial_likelihood(b, time, event, x):
+    eta = x @ b
+    return -sum(eta[i] - np.log(np.exp(eta[time >= time[i]]).sum()) for i in np.flatnonzero(event))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_few_patients_with_a_term_have_an_estimate_if_it_is_finite(seed):
+    """Newton's first step from 0 is far too long for most of these."""
+    time, event, x = groups(seed)
+    by_scipy = minimize(minus_partial_likelihood, np.zeros(3), (time, event, x.to_numpy())).x
+    if abs(by_scipy).max() < 8.0:
+        found = cox_regression(time, event, x).table["log_hazard_ratio"]
+        np.testing.assert_allclose(found.astype(float), by_scipy, atol=1e-4)
+        return
+    with pytest.raises(DataError, match="no finite estimate"):
+        cox_regression(time, event, x)
+
+
+def test_only_the_term_that_diverges_is_named():
+    time, event, x = groups(0)
+    event = np.where(x["some"] == 1.0, 0.0, event)  # nobody with it has the event
+    with pytest.raises(DataError, match="found no finite estimate for some \\(complete separation\\)"):
+        cox_regression(time, event, x)
