@@ -342,7 +342,9 @@ def _sentence(criteria, landmark):
     for endpoint, rows in criteria.groupby("endpoint", sort=False):
         counted = rows[rows["usable"]]
         cox = counted.dropna(subset=["aic_cox"]).sort_values("aic_cox")["reading"]
+        without = counted.loc[counted["aic_cox"].isna() & (counted["method"] != "joint"), "reading"]
         parts = [f"AIC of Cox models ranks {', '.join(cox)}"] if len(cox) > 1 else []
+        parts += [f"{', '.join(without)} {'has' if len(without) == 1 else 'have'} none"] if len(without) else []
         best = counted.sort_values("elpd", ascending=False)
         if len(best) > 1:
             first, second = best.iloc[0], best.iloc[1]

@@ -21,7 +21,7 @@ def sentence(table: pd.DataFrame, recommended: int | None, rule: ParsimonyRule) 
     """Which of the compared K the criteria favour, which the rule picks, and which were excluded and why."""
     eligible, reasons = rule.eligible(table), rule.reasons(table)
     compared = table[eligible.all(axis=1)]
-    parts = [_favoured(compared, len(table))] if len(compared) else []
+    parts = [_favoured(compared, len(table)), *_better(table, rule)] if len(compared) else []
     if recommended is not None:
         parts.append(f"The rule ({rule}) picks K = {recommended}.")
         if better := unsettled(table, rule):
@@ -137,6 +137,14 @@ def _favoured(compared, n):
         for k, names in favourites(compared).items()
     )
     return f"{said}." if len(compared) == n else f"Of those compared (K = {_listed(compared.index)}), {said}."
+
+
+def _better(table, rule):
+    """Which other K are better by a criterion than all that are compared; that of the rule has its own sentence."""
+    own = rule.criterion.upper()
+    others = {k: [name for name in names if name != own] for k, names in passed_over(table, rule).items()}
+    if said := "; ".join(f"K = {k} by {', '.join(names)}" for k, names in others.items() if names):
+        yield f"Better, but not compared: {said}."
 
 
 def _left_out(ks, reason):

@@ -104,10 +104,10 @@ def fit_analysis(
         best_was = (
             f"The best was: {modes.iloc[0]['remark']}.\n{modes.to_string()}" if len(modes) else "None was finite."
         )
-        raise FitError(
-            f"none of {n} starts ended in an interior mode with {K} classes: the data do not support "
-            f"that many classes, or bounds= are too narrow. {best_was}"
-        )
+        why = "the data do not support that many classes, or bounds= are too narrow"
+        if K > 1 and n < FITTED.n_starts:
+            why = f"fewer than {FITTED.n_starts} may miss one, so raise n_starts"
+        raise FitError(f"none of {n} starts ended in an interior mode with {K} classes: {why}. {best_was}")
     analysis, modes, members, node_error = _with_enough_nodes(analysis, bounds, modes, members)
     design, interior = analysis.design, np.flatnonzero(modes["interior"])
     best = members[interior[0]]

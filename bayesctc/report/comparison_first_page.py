@@ -19,7 +19,7 @@ NAMES = {
     "b2ctc": "status at baseline and at cycle 2",
     "tctc": "class of the whole course",
 }
-METHODS = ("three-step BCH", "Cox")  # the first that a reading has is reported
+METHODS = ("three-step BCH", "Cox", "Weibull")  # the first by which a reading has an estimate is reported
 CLEAR = 2.0  # standard errors from which a difference in prediction is called clear
 FEW_READINGS = ("no", "one", "two", "three", "four")
 
@@ -87,8 +87,13 @@ def _of_reading(comparison: Comparison, reading: str, rows: pd.DataFrame, failed
     usable = [m for m in METHODS if (rows["method"] == m).any() and (reading, m) not in failed]
     if not usable or (reading == "tctc" and classes_failed(comparison) is not None):
         return f"By {reading}: the fit failed."
-    own = rows[rows["method"] == usable[0]]
-    also = ", allowing for patients whose class is uncertain" if usable[0] == METHODS[0] else ""
+    estimated = set(rows.loc[rows["estimate"].notna(), "method"])
+    method = next((m for m in usable if m in estimated), usable[0])
+    own = rows[rows["method"] == method]
+    also = {
+        METHODS[0]: ", allowing for patients whose class is uncertain",
+        METHODS[2]: " by a Weibull regression, because the Cox regression has no estimate",
+    }.get(method, "")
     return f"By {reading}, compared with {own['reference'].iloc[0]}{also}: {'; '.join(map(_ratio, own.itertuples()))}."
 
 

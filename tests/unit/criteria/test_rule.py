@@ -158,9 +158,11 @@ def test_a_better_number_that_was_left_out_leaves_the_question_open():
         "not settled: ICL is better for K = 2, excluded from the comparison (9794.2 for K = 2, 9800.0 for K = 1)"
         in text
     )
+    assert "Better, but not compared: K = 2 by BIC." in text
     for harmless in ({"n_compared": 2, "prediction_rhat": 1.0}, {"icl": [9790.0, 9794.2, 9809.4, 9820.0]}):
         again, chosen = ParsimonyRule().apply(given.assign(**harmless))
         assert "not settled" not in sentence(again, chosen, ParsimonyRule())
+        assert ("not compared" in sentence(again, chosen, ParsimonyRule())) == ("icl" in harmless)
 
 
 def test_a_reason_s_full_stop_is_not_doubled():

@@ -155,9 +155,12 @@ def test_a_class_with_too_few_events_is_not_chosen(small_cohort, spec, small_fit
 
 
 def test_no_interior_mode_is_an_error_that_says_why(small_cohort, spec):
-    with pytest.raises(FitError, match="shape on its bound") as error:
-        fit_ml(small_cohort, spec, n_starts=3, random_seed=1, bounds=Bounds(shape=(0.2, 0.4)), progress=False)
-    assert "bounds=" in str(error.value)
+    for n_starts, why in ((3, "fewer than 20 may miss one, so raise n_starts"), (20, "or bounds= are too narrow")):
+        with pytest.raises(FitError, match="shape on its bound") as error:
+            fit_ml(
+                small_cohort, spec, n_starts=n_starts, random_seed=1, bounds=Bounds(shape=(0.2, 0.4)), progress=False
+            )
+        assert why in str(error.value)
 
 
 def test_bounds_that_do_not_bind_change_nothing(small_cohort, spec, small_fit):

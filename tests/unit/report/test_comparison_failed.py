@@ -15,6 +15,7 @@ from bayesctc.comparison.compare import classes_failed, failures
 from bayesctc.report import comparison as parts
 from bayesctc.report.comparison import content
 from bayesctc.report.comparison_first_page import comparison_first_page
+from bayesctc.report.format import significant
 from bayesctc.report.html import render_comparison
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("unrendered")]
@@ -194,3 +195,18 @@ def test_a_level_without_an_estimate_is_no_failed_fit(sound):
     found = replace(sound, hazard_ratios=table)
     assert failures(found, "os") == {}
     assert "FAILED" not in str(parts._ratios(found, "os"))
+
+
+def test_where_cox_has_no_estimate_that_of_weibull_is_given_and_said(sound):
+    table, criteria = sound.hazard_ratios.copy(), sound.criteria.copy()
+    rows = (table["reading"] == "bctc") & (table["method"] == "Cox")
+    table.loc[rows, ["estimate", "lower", "upper"]] = None
+    criteria.loc[criteria["reading"] == "bctc", "aic_cox"] = None
+    found = replace(sound, hazard_ratios=table, criteria=criteria)
+    said = next(text for text in comparison_first_page(found, 0).found if "By bctc" in text)
+    assert "by a Weibull regression, because the Cox regression has no estimate" in said
+    assert "by a Weibull" not in str(comparison_first_page(sound, 0).found)
+    weibull = table[(table["reading"] == "bctc") & (table["method"] == "Weibull")]
+    assert all(f"{row.level}, {significant(row.estimate, 2)} (" in said for row in weibull.dropna().itertuples())
+    assert "bctc has none" in found.sentence
+    assert "has none" not in sound.sentence
