@@ -10,6 +10,7 @@ from bayesctc.model.describe_survival import endpoint_words
 from bayesctc.report.class_names import names_note
 from bayesctc.report.first_page import FirstPage, having
 from bayesctc.report.format import first_up, fixed, listed, significant
+from bayesctc.report.requirements import FEW_EVENTS
 from bayesctc.report.subject import Subject
 from bayesctc.report.trusted import READ_BEFORE, still_apply
 from bayesctc.results.intervals import CI_TEXT
@@ -74,7 +75,8 @@ def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str
         rows = table[table["cause"] == cause]
         do = having(comparison.cohort, name, cause)
         parts = [
-            _of_reading(comparison, str(reading), own, failed) for reading, own in rows.groupby("reading", sort=False)
+            _of_reading(comparison, str(reading), own, failed, _few_events(comparison, name, cause, str(reading)))
+            for reading, own in rows.groupby("reading", sort=False)
         ]
         yield (
             f"{head}. Each number is the rate at which patients {do}, divided by the rate in the reference group (with "
@@ -82,8 +84,25 @@ def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str
         )
 
 
-def _of_reading(comparison: Comparison, reading: str, rows: pd.DataFrame, failed: dict[tuple[str, str], str]) -> str:
-    """The levels of a reading compared with its reference."""
+def _few_events(comparison: Comparison, name: str, cause: str, reading: str) -> dict[str, str]:
+    """How few events the levels have that have few, by level."""
+    data = comparison.cohort.endpoint(name)
+    levels = comparison.readings[reading].levels.reindex(list(data.patient_ids))
+    event = pd.Series(data.by_cause()[cause], levels.index)
+    table = event.groupby(levels, observed=True).agg(["sum", "size"]).astype(int)
+    few = table[table["sum"] < FEW_EVENTS]
+    said = [f" [{n} event{'s' if n != 1 else ''} in {of:,} patients]" for n, of in few.to_numpy()]
+    return dict(zip(map(str, few.index), said, strict=True))
+
+
+def _of_reading(
+    comparison: Comparison,
+    reading: str,
+    rows: pd.DataFrame,
+    failed: dict[tuple[str, str], str],
+    few: dict[str, str],
+) -> str:
+    """The levels of a reading compared with its reference, with the number of events where there are few."""
     usable = [m for m in METHODS if (rows["method"] == m).any() and (reading, m) not in failed]
     if not usable or (reading == "tctc" and classes_failed(comparison) is not None):
         return f"By {reading}: the fit failed."
@@ -94,7 +113,9 @@ def _of_reading(comparison: Comparison, reading: str, rows: pd.DataFrame, failed
         METHODS[0]: ", allowing for patients whose class is uncertain",
         METHODS[2]: " by a Weibull regression, because the Cox regression has no estimate",
     }.get(method, "")
-    return f"By {reading}, compared with {own['reference'].iloc[0]}{also}: {'; '.join(map(_ratio, own.itertuples()))}."
+    reference = own["reference"].iloc[0]
+    ratios = [f"{_ratio(row)}{few.get(str(row.level), '')}" for row in own.itertuples()]
+    return f"By {reading}, compared with {reference}{few.get(reference, '')}{also}: {'; '.join(ratios)}."
 
 
 def _ratio(row: Any) -> str:

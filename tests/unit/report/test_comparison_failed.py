@@ -210,3 +210,14 @@ def test_where_cox_has_no_estimate_that_of_weibull_is_given_and_said(sound):
     assert all(f"{row.level}, {significant(row.estimate, 2)} (" in said for row in weibull.dropna().itertuples())
     assert "bctc has none" in found.sentence
     assert "has none" not in sound.sentence
+
+
+def test_levels_with_few_events_say_how_few(sound):
+    said = " ".join(comparison_first_page(sound, 0).found)
+    data = sound.cohort.endpoint("os")
+    dead = dict(zip(data.patient_ids, data.event, strict=True))
+    for reading in sound.readings.values():
+        for level in reading.levels.cat.categories:
+            own = [dead[p] for p, each in reading.levels.items() if each == level and p in dead]
+            few = f"[{int(sum(own))} event{'s' if sum(own) != 1 else ''} in {len(own)} patients]"
+            assert (few in said) == (len(own) > 0 and sum(own) < 10)
