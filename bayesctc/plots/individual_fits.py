@@ -56,7 +56,7 @@ def plot_individual_fits(
     axes : Axes, optional
         One for each patient; a new figure, four in a row, unless given. Title and common labels go on their figure.
     months : array, optional
-        Months of the curves, with which the axis ends; from the first to the last sample of these patients unless
+        Months of the curves, with which the axis ends (and begins, if after day 0); from the first to the last sample of these patients unless
         given.
     at : mapping, optional
         As in `individual_trajectories`.
@@ -89,7 +89,10 @@ def plot_individual_fits(
     samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
     samples, failed = samples[samples["patient_id"].isin(ids)], fit.cohort.failed_samples
     times, modal = curves["time"].to_numpy(), fit.assignment["latent_class"].cat.codes
-    seen = samples.loc[samples["time"].between(times.min(), times.max()), "per"]
+    failed = failed[failed["patient_id"].isin(ids)]
+    start = style.first_month(float(times.min()), pd.concat([samples["time"], failed["time"]]))
+    failed = failed[failed["time"].between(start, times.max())]
+    seen = samples.loc[samples["time"].between(start, times.max()), "per"]
     low, top = (float(each) for each in (curves["lower"].min(), curves["upper"].max()))
     ends = min(low, float(seen.min())), 1.1 * max(top, float(seen.max()))
     for ax, patient_id in zip(panels, ids, strict=True):
@@ -102,7 +105,7 @@ def plot_individual_fits(
         style.value_axis(ax, outcome, *ends, MOST_TICKS)
         style.dress(ax, "", "", "")
         _title(ax, f"{patient_id}: {_class_of(fit, patient_id)}", colour)
-        ax.set_xlim(times.min() - 0.02 * np.ptp(times), times.max())
+        ax.set_xlim(start - 0.02 * np.ptp(times), times.max())
         ax.set_xticks(style.month_ticks(times.max()))
     _label(panels[0].figure, fit, len(ids), patients is None)
     style.mark_failed(panels[0], fit, max_rhat)

@@ -236,6 +236,11 @@ class Subject:
         return self.selection
 
     @property
+    def every_fit(self) -> dict[int, BayesFit | MLFit]:
+        """The fit of each number of classes of the selection: the maximum-likelihood estimate if it was not sampled."""
+        return dict(sorted({**self.selected.ml, **self.selected.bayes}.items()))
+
+    @property
     def bayes(self) -> BayesFit:
         """The fit, where it is a posterior."""
         assert isinstance(self.fit, BayesFit)
