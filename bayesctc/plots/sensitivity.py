@@ -25,7 +25,7 @@ NAMES = {
 LINE = 95  # characters of a line of the caption, if there is room for them
 BASE, KEPT, CHANGED, NOT_HELD = "base", "similar to the base", "changed", "not compared with the base"
 MARKERS = {BASE: "D", KEPT: "o", CHANGED: "s"}
-UNHELD, UNCOUNTED = (style.MUTED, "^"), (style.MUTED, "o")
+GREY = {NOT_HELD: (style.MUTED, "^"), style.NOT_COUNTED: (style.MUTED, "o")}
 
 
 def plot_sensitivity(
@@ -78,8 +78,7 @@ def plot_sensitivity(
     if not isinstance(result, Sensitivity):
         raise SpecError(f"plot_sensitivity takes what run_sensitivity returns; found {type(result).__name__}.")
     drawn = look_of(look, colours=(style.BLACK, style.BLUE, style.VERMILLION), linewidth=INTERVAL, legend=True)
-    kinds = dict(zip(MARKERS, zip(drawn.colours, MARKERS.values(), strict=True), strict=True))
-    kinds |= {NOT_HELD: UNHELD, style.NOT_COUNTED: UNCOUNTED}
+    kinds = dict(zip(MARKERS, zip(drawn.colours, MARKERS.values(), strict=True), strict=True)) | GREY
     rows, where = _chosen(result, quantity, latent_class, time, cause)
     names = list(dict.fromkeys(result.table["variation"]))
     ax = style.new_axes(height=1.1 + 0.25 * len(names), width=5.0) if ax is None else ax

@@ -249,9 +249,9 @@ def with_failed(
 
 
 def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
-    """Small text under the axes, `below` points under the frame, in lines of `width` characters or what there is room for.
+    """Small text `below` points under the frame, in lines of at most `width` characters that end inside the figure.
 
-    Tick labels of the y axis have to be there already, as they take room.
+    The tick labels of the y axis, which take room, have to be there already.
     """
     note = ax.annotate(
         plain(textwrap.fill(text, width)),
@@ -362,9 +362,8 @@ def ticks_without_value(ax: Axes, failed: pd.DataFrame, colour: str = INK) -> No
 
 
 def first_month(start: float, drawn: Iterable[float]) -> float:
-    """Where a time axis begins: at `start` of the curves, or with the first sample drawn if that is before both day 0
-    and `start`. Curves that start after day 0 leave out earlier samples, as was asked for."""
-    return start if start > 0.0 else min([start, *map(float, drawn)])
+    """Where a time axis begins: day 0, the `start` of the curves or the first sample drawn, whichever is earliest."""
+    return min([0.0, start, *map(float, drawn)])
 
 
 def month_ticks(last: float) -> np.ndarray:

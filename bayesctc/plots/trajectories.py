@@ -1,6 +1,6 @@
 """Values over time: the median of each class, and the samples."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Unpack
 
 import numpy as np
@@ -37,10 +37,10 @@ def plot_trajectories(
     """Median of each class over time with its 95 % band, on the outcome's scale (log(1 + count) for counts).
 
     Patients' samples are thin lines in the colour of their most probable class by P(g | y, T). At most 200 patients are
-    drawn, taken evenly from the classes. The axis begins with their first sample if it is before day 0, unless `months`
-    begin later. Ticks on the time axis are their samples that failed (dark) or are missing
-    (light). Later than 95 % of the samples of its patients, the curve of a class is extrapolated: it continues as a
-    dotted line without a band and does not affect the scale.
+    drawn, taken evenly from the classes. The axis begins on day 0, or with their first sample if that is earlier. Ticks
+    on the time axis are their samples that failed (dark) or are missing (light). Later than 95 % of the samples of its
+    patients, the curve of a class is extrapolated: it continues as a dotted line without a band and does not affect the
+    scale.
 
     Parameters
     ----------
@@ -103,11 +103,11 @@ def draw_trajectories(
     lowest, highest = (curves[name].to_numpy() for name in (limits if banded else (middle, middle)))
     low = float(np.min(lowest, where=backed.T, initial=np.inf))
     top = float(np.max(highest, where=backed.T, initial=-np.inf))
-    notes, start = [], float(times.min())
+    notes, start = [], style.first_month(float(times.min()), [])
     if show_samples:
         shown = style.evenly(of[np.argsort(codes[of], kind="stable")], MAX_PATIENTS)
         ids = fit.class_probabilities.index[shown]
-        seen, without = samples[samples["patient_id"].isin(ids)], _without_value(fit, ids)
+        seen, without = samples[samples["patient_id"].isin(ids)], without_value(fit, ids)
         start = style.first_month(start, pd.concat([seen["time"], without["time"]]))
         _draw_samples(ax, seen, drawn.colours)
         values = seen["per"][seen["time"].between(start, times.max())]
@@ -209,12 +209,12 @@ def _samples(fit: Fit, codes: np.ndarray, at: Mapping[str, object]) -> pd.DataFr
     return samples[["patient_id", "time"]].assign(per=per, code=samples["patient_id"].map(class_of))
 
 
-def _without_value(fit: Fit, patient_ids: pd.Index) -> pd.DataFrame:
-    """Samples of these patients that failed or are missing."""
+def without_value(fit: Fit, patient_ids: Iterable[str]) -> pd.DataFrame:
+    """Samples in the analysis of these patients that failed or are missing."""
     failed = fit.cohort.failed_samples
     if fit.spec.endpoint is not None and len(failed):
         failed = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).failed_samples
-    return failed[failed["patient_id"].isin(patient_ids)]
+    return failed[failed["patient_id"].isin(list(patient_ids))]
 
 
 def _reach(fit: Fit, times: np.ndarray) -> np.ndarray:

@@ -238,7 +238,8 @@ class Subject:
     @property
     def every_fit(self) -> dict[int, BayesFit | MLFit]:
         """The fit of each number of classes of the selection: the maximum-likelihood estimate if it was not sampled."""
-        return dict(sorted({**self.selected.ml, **self.selected.bayes}.items()))
+        fits: dict[int, BayesFit | MLFit] = {**self.selected.ml, **self.selected.bayes}
+        return {k: fits[k] for k in sorted(fits)}
 
     @property
     def bayes(self) -> BayesFit:
