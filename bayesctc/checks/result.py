@@ -153,7 +153,11 @@ class PredictiveCheck(Shown):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per check: n_statistics, p (of the whole check), flag, sentence."""
+        """One row per check: n_statistics, p (of the whole check), flag, sentence.
+
+        p is the share of replicates whose most extreme statistic is at least as far from the replicates' median, in
+        either direction, as the observed one. Only a small p counts against the model; p near 1 is no misfit.
+        """
         rows = {
             name: {
                 "n_statistics": len(c.labels),

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from bayesctc.plots import style
 from bayesctc.plots.look import Look, Style, look_of
+from bayesctc.plots.trajectories import without_value
 from bayesctc.predict.individual import individual_trajectories
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_TEXT
@@ -56,8 +57,8 @@ def plot_individual_fits(
     axes : Axes, optional
         One for each patient; a new figure, four in a row, unless given. Title and common labels go on their figure.
     months : array, optional
-        Months of the curves, with which the axis ends; from the first to the last sample of these patients unless
-        given.
+        Months of the curves, with which the axis ends; unless given, from the first to the last sample of these
+        patients, and the axis extends to those that failed or are missing.
     at : mapping, optional
         As in `individual_trajectories`.
     random_seed : int
@@ -87,23 +88,23 @@ def plot_individual_fits(
     panels = _panels(axes, len(ids))
     outcome, (samples, table) = fit.design.outcome, fit.analysis.tables()
     samples = samples.assign(per=outcome.at_reference(samples[outcome.column], outcome.exposure(samples)))
-    samples, failed = samples[samples["patient_id"].isin(ids)], fit.cohort.failed_samples
+    samples, failed = samples[samples["patient_id"].isin(ids)], without_value(fit, ids)
     times, modal = curves["time"].to_numpy(), fit.assignment["latent_class"].cat.codes
-    seen = samples.loc[samples["time"].between(times.min(), times.max()), "per"]
-    low, top = (float(each) for each in (curves["lower"].min(), curves["upper"].max()))
-    ends = min(low, float(seen.min())), 1.1 * max(top, float(seen.max()))
+    first, last = _ends(times, samples["time"], failed["time"], months is None)
+    seen, failed = (each[each["time"].between(first, last)] for each in (samples, failed))
+    values = np.concatenate([curves["lower"].to_numpy().ravel(), curves["upper"].to_numpy().ravel(), seen["per"]])
     for ax, patient_id in zip(panels, ids, strict=True):
         own, colour = samples[samples["patient_id"] == patient_id], drawn.colours[modal[patient_id]]
         _draw(ax, curves.sel(patient=patient_id), own, colour, drawn)
         style.ticks_without_value(ax, failed[failed["patient_id"] == patient_id])
         if fit.spec.endpoint is not None:
             end, event = table.loc[patient_id, ["_time", "_event"]].to_numpy(dtype=float)
-            _end(ax, float(end), bool(event > 0), times.max())
-        style.value_axis(ax, outcome, *ends, MOST_TICKS)
+            _end(ax, float(end), bool(event > 0), last)
+        style.value_axis(ax, outcome, values.min(), 1.1 * values.max(), MOST_TICKS)
         style.dress(ax, "", "", "")
         _title(ax, f"{patient_id}: {_class_of(fit, patient_id)}", colour)
-        ax.set_xlim(times.min() - 0.02 * np.ptp(times), times.max())
-        ax.set_xticks(style.month_ticks(times.max()))
+        ax.set_xlim(first - 0.02 * np.ptp(times), last)
+        ax.set_xticks(style.month_ticks(last))
     _label(panels[0].figure, fit, len(ids), patients is None)
     style.mark_failed(panels[0], fit, max_rhat)
     return panels
@@ -122,6 +123,11 @@ def _panels(axes: Any, n: int) -> np.ndarray:
     for ax in grid[max(n - columns, 0) : n]:
         ax.tick_params(labelbottom=True)
     return grid[:n]
+
+
+def _ends(times: np.ndarray, taken: pd.Series, failed: pd.Series, whole: bool) -> tuple[float, float]:
+    """Where the time axis begins and ends: with the curves, or if `whole` with the last sample that failed."""
+    return style.first_month(times.min(), [*taken, *failed]), float(max([times.max(), *(failed if whole else ())]))
 
 
 def _draw(ax: Axes, curve: xr.Dataset, own: pd.DataFrame, colour: str, drawn: Look) -> None:

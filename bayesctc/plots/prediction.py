@@ -91,7 +91,7 @@ def plot_prediction(
     predictions = [predict_survival(fit, one, landmark, ahead) for landmark in months.tolist()]
     outcome, without = fit.design.outcome, one.failed_samples
     samples = one.samples.assign(per=lambda s: outcome.at_reference(s[outcome.column], outcome.exposure(s)))
-    first, last = min(0.0, float(samples["time"].min())), float(max(months)) + horizon
+    first, last = style.first_month(0.0, pd.concat([samples["time"], without["time"]])), float(max(months)) + horizon
     drawn = look_of(look, colours=_colours(fit), alpha=style.BAND_ALPHA, linewidth=1.5)
     wanted, height = f"2 Axes for each of {len(months)} landmarks", 0.85 + PANEL * len(months)
     panels = style.panels(axes, (len(months), 2), wanted, height, style.WIDTH, width_ratios=[5.2, 1.0])

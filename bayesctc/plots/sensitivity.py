@@ -22,9 +22,10 @@ NAMES = {
     "cumulative_incidence": "Cumulative incidence",
     "elpd": "elpd",
 }
+LINE = 95  # characters of a line of the caption, if there is room for them
 BASE, KEPT, CHANGED, NOT_HELD = "base", "similar to the base", "changed", "not compared with the base"
 MARKERS = {BASE: "D", KEPT: "o", CHANGED: "s"}
-UNHELD = (style.MUTED, "^")
+GREY = {NOT_HELD: (style.MUTED, "^"), style.NOT_COUNTED: (style.MUTED, "o")}
 
 
 def plot_sensitivity(
@@ -77,7 +78,7 @@ def plot_sensitivity(
     if not isinstance(result, Sensitivity):
         raise SpecError(f"plot_sensitivity takes what run_sensitivity returns; found {type(result).__name__}.")
     drawn = look_of(look, colours=(style.BLACK, style.BLUE, style.VERMILLION), linewidth=INTERVAL, legend=True)
-    kinds = dict(zip(MARKERS, zip(drawn.colours, MARKERS.values(), strict=True), strict=True)) | {NOT_HELD: UNHELD}
+    kinds = dict(zip(MARKERS, zip(drawn.colours, MARKERS.values(), strict=True), strict=True)) | GREY
     rows, where = _chosen(result, quantity, latent_class, time, cause)
     names = list(dict.fromkeys(result.table["variation"]))
     ax = style.new_axes(height=1.1 + 0.25 * len(names), width=5.0) if ax is None else ax
@@ -105,12 +106,14 @@ def plot_sensitivity(
     title, axis = (NAMES.get(quantity, f"Median {of}") for of in (words.value, words.label))
     style.dress(ax, f"{title}{where}", f"{axis} {unit}", "", pad=pad)
     if failed := [f"{name}: {row['reason']}" for name, row in rows.items() if not row["usable"]]:
-        style.caption(ax, f"Not counted. {'; '.join(failed)}.", width=95)
+        style.caption(ax, f"Not counted. {'; '.join(failed)}.", width=LINE)
     return ax
 
 
 def _kind(row: Any) -> str:
-    """How a variation compares with the base."""
+    """How a variation compares with the base, or that its fit failed."""
+    if not row["usable"]:
+        return style.NOT_COUNTED
     if row["variation"] == "base":
         return BASE
     return CHANGED if row["changed"] else KEPT if row["compared"] else NOT_HELD
@@ -118,11 +121,11 @@ def _kind(row: Any) -> str:
 
 def _legend(rows: dict[str, Any], quantity: str, kinds: dict[str, tuple[str, str]]) -> tuple[list[Any], list[str]]:
     """Handles and labels of what there is."""
-    used = {_kind(row) for row in rows.values() if row["usable"]}
-    shown = {kind: look for kind, look in kinds.items() if kind != NOT_HELD or kind in used}
+    used = {_kind(row) for row in rows.values()}
+    shown = {kind: look for kind, look in kinds.items() if kind in used - {style.NOT_COUNTED}}
     handles = [style.line_handle(colour, marker=marker, markersize=3.5) for colour, marker in shown.values()]
     labels = [f"{kind}, its interval shaded" if kind == BASE and quantity != "elpd" else kind for kind in shown]
-    return style.with_failed(handles, labels, any(not row["usable"] for row in rows.values()))
+    return style.with_failed(handles, labels, style.NOT_COUNTED in used)
 
 
 def _chosen(
@@ -149,8 +152,11 @@ def _chosen(
     if chosen not in labels:
         raise SpecError(f"latent_class has to be one of {', '.join(labels)}; found {latent_class!r}.")
     table = table[table["base_class"] == chosen]
+    called = chosen
+    if (table["latent_class"] != chosen).any():  # fits with another number of classes, of which the ends correspond
+        called = "lowest class" if chosen == labels[0] and quantity != "hazard_ratio" else "highest class"
     of = f" of {chosen_cause}" if chosen_cause else ""
-    where = f"{of}, {chosen} vs the lowest class" if quantity == "hazard_ratio" else f"{of}, {chosen}"
+    where = f"{of}, {called} vs the lowest class" if quantity == "hazard_ratio" else f"{of}, {called}"
     times = sorted(set(own["time"].dropna()))
     if times:
         month = times[-1] if time is None else float(time)

@@ -34,6 +34,8 @@ LEGEND_ROOM = 52  # characters beside each other in a legend above axes
 UNDER_TITLE = 4.0  # points between axes and title
 TITLE_ROOM = 22.0  # points that a title of one line has, whatever its type size is by default
 UNDER_AXES = 30.0  # points that tick labels and axis label take, which figures leave room for
+EDGE = 3.0  # points that constrained layout leaves between a figure's edge and what is in it
+LEAST_LINE = 20  # characters of a line of a caption, however narrow the figure is
 LEAST_SHARE = 0.35  # of their height that axes keep
 CONTRAST = 4.5  # of text with white, at least
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue light
@@ -247,11 +249,12 @@ def with_failed(
 
 
 def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
-    """Small text under the axes, `below` points under the frame, wrapped."""
-    text = textwrap.fill(text, width)
-    make_room(ax, bottom=below + 1.3 * SMALL * (text.count("\n") + 1) - UNDER_AXES)
-    ax.annotate(
-        plain(text),
+    """Small text `below` points under the frame, in lines of at most `width` characters that end inside the figure.
+
+    The tick labels of the y axis, which take room, have to be there already.
+    """
+    note = ax.annotate(
+        plain(textwrap.fill(text, width)),
         (LEFT, 0.0),
         xytext=(0.0, -below),
         xycoords="axes fraction",
@@ -262,6 +265,25 @@ def caption(ax: Axes, text: str, below: float = 30.0, width: int = 62) -> None:
         color=MUTED,
         annotation_clip=False,
     )
+    room = _room_under(ax)
+    while note.get_window_extent().width > room and width > LEAST_LINE:
+        width -= 1
+        note.set_text(plain(textwrap.fill(text, width)))
+    make_room(ax, bottom=below + 1.3 * SMALL * (note.get_text().count("\n") + 1) - UNDER_AXES)
+
+
+def _room_under(ax: Axes) -> float:
+    """Pixels from where notes start to the right edge of the figure, once its layout engine has placed the axes."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    right, own = float(figure.bbox.x1), ax.get_window_extent()
+    if figure.get_layout_engine() is None:
+        return right - float(own.x0 + LEFT * own.width)
+    labels = ax.yaxis.get_tightbbox()
+    first = (0.0 if labels is None else float(own.x0 - labels.x0)) + EDGE / 72.0 * figure.dpi
+    place = ax.get_subplotspec()
+    columns = 1 if place is None else place.get_gridspec().ncols
+    return (right - first) * (1.0 - LEFT / columns) - 2.0 * EDGE / 72.0 * figure.dpi
 
 
 def mark_failed(ax: Axes, fit: Fit, max_rhat: float) -> None:
@@ -337,6 +359,11 @@ def ticks_without_value(ax: Axes, failed: pd.DataFrame, colour: str = INK) -> No
                 label=f"_{status}",
                 **where,
             )
+
+
+def first_month(start: float, drawn: Iterable[float]) -> float:
+    """Where a time axis begins: day 0, the `start` of the curves or the first sample drawn, whichever is earliest."""
+    return min([0.0, start, *map(float, drawn)])
 
 
 def month_ticks(last: float) -> np.ndarray:

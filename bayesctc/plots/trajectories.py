@@ -1,6 +1,6 @@
 """Values over time: the median of each class, and the samples."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Unpack
 
 import numpy as np
@@ -37,9 +37,10 @@ def plot_trajectories(
     """Median of each class over time with its 95 % band, on the outcome's scale (log(1 + count) for counts).
 
     Patients' samples are thin lines in the colour of their most probable class by P(g | y, T). At most 200 patients are
-    drawn, taken evenly from the classes. Ticks on the time axis are their samples that failed (dark) or are missing
-    (light). Later than 95 % of the samples of its patients, the curve of a class is extrapolated: it continues as a
-    dotted line without a band and does not affect the scale.
+    drawn, taken evenly from the classes. The axis begins on day 0, or with their first sample if that is earlier. Ticks
+    on the time axis are their samples that failed (dark) or are missing (light). Later than 95 % of the samples of its
+    patients, the curve of a class is extrapolated: it continues as a dotted line without a band and does not affect the
+    scale.
 
     Parameters
     ----------
@@ -102,15 +103,19 @@ def draw_trajectories(
     lowest, highest = (curves[name].to_numpy() for name in (limits if banded else (middle, middle)))
     low = float(np.min(lowest, where=backed.T, initial=np.inf))
     top = float(np.max(highest, where=backed.T, initial=-np.inf))
-    notes = []
+    notes, start = [], style.first_month(float(times.min()), [])
     if show_samples:
         shown = style.evenly(of[np.argsort(codes[of], kind="stable")], MAX_PATIENTS)
-        seen = samples[samples["patient_id"].isin(fit.class_probabilities.index[shown])]
+        ids = fit.class_probabilities.index[shown]
+        seen, without = samples[samples["patient_id"].isin(ids)], without_value(fit, ids)
+        start = style.first_month(start, pd.concat([seen["time"], without["time"]]))
         _draw_samples(ax, seen, drawn.colours)
-        values = seen["per"][seen["time"].between(times.min(), times.max())]
+        values = seen["per"][seen["time"].between(start, times.max())]
         low, top = min(low, float(values.min())), max(top, float(values.max()))
         notes.append(_who(len(shown), len(of)))
-        if _draw_ticks(ax, fit, fit.class_probabilities.index[shown], times):
+        without = without[without["time"].between(start, times.max())]
+        style.ticks_without_value(ax, without)
+        if len(without):
             notes.append("Ticks: their samples without a value (dark: failed; light: missing).")
     for g, colour in enumerate(drawn.colours):
         each = curves.isel(latent_class=g)
@@ -138,7 +143,7 @@ def draw_trajectories(
         top = max(1.3 * top, 12.0)
         _draw_cutoff(ax)
     style.value_axis(ax, outcome, low, top)
-    ax.set_xlim(times.min(), max(times.max(), times.min() + 0.1))
+    ax.set_xlim(start, max(times.max(), times.min() + 0.1))
     ax.set_xticks(style.month_ticks(times.max()))
     handles: list[Artist] = [style.line_handle(colour) for colour in drawn.colours]
     entries = style.class_entries(labels, [int(np.sum(codes[of] == g)) for g in range(len(labels))])
@@ -204,14 +209,12 @@ def _samples(fit: Fit, codes: np.ndarray, at: Mapping[str, object]) -> pd.DataFr
     return samples[["patient_id", "time"]].assign(per=per, code=samples["patient_id"].map(class_of))
 
 
-def _draw_ticks(ax: Axes, fit: Fit, patient_ids: pd.Index, times: np.ndarray) -> bool:
-    """Samples of these patients that failed or are missing; whether there are any."""
+def without_value(fit: Fit, patient_ids: Iterable[str]) -> pd.DataFrame:
+    """Samples in the analysis of these patients that failed or are missing."""
     failed = fit.cohort.failed_samples
     if fit.spec.endpoint is not None and len(failed):
         failed = fit.cohort.endpoint(fit.spec.endpoint, require_events=False).failed_samples
-    seen = failed[failed["patient_id"].isin(patient_ids) & failed["time"].between(times.min(), times.max())]
-    style.ticks_without_value(ax, seen)
-    return len(seen) > 0
+    return failed[failed["patient_id"].isin(list(patient_ids))]
 
 
 def _reach(fit: Fit, times: np.ndarray) -> np.ndarray:

@@ -158,10 +158,10 @@ def membership_picture(subject: Subject) -> Picture:
 
 
 def all_models(subject: Subject) -> Iterator[Picture]:
-    """Trajectories of every number of classes that was tried."""
+    """Trajectories of every number of classes that could be fitted."""
     from bayesctc.plots.trajectories import draw_trajectories
 
-    for k, fit in sorted(subject.selected.bayes.items()):
+    for k, fit in subject.every_fit.items():
 
         def draw(figure, fit=fit):
             ax = figure.subplots()
@@ -171,7 +171,8 @@ def all_models(subject: Subject) -> Iterator[Picture]:
 
         alt = f"{subject.words.full_value} over time with {k} classes"
         failed = why_not(fit)
-        caption = f"K = {k}" + (f" (do not rely on it: {failed})" if failed else "")
+        caption = f"K = {k}" + ("" if k in subject.selected.bayes else " (ML)")
+        caption += f" (do not rely on it: {failed})" if failed else ""
         yield picture(f"model-{k}", alt, caption, COLUMN, 3.0, draw)
 
 

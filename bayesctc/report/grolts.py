@@ -187,7 +187,7 @@ def _comparison(subject):
             "11",
             "Is the number of fitted models given, the one-class model included?",
             REPORTED if 1 in ks else PART,
-            f"{len(ks)} models, K = {', '.join(map(str, ks))}, {one}; {len(selection.ml)} could be fitted.",
+            f"{len(ks)} models, K = {', '.join(map(str, ks))}, {one}; {_how_fitted(selection)}.",
         )
         yield Item(
             "12",
@@ -204,6 +204,12 @@ def _comparison(subject):
             REPORTED,
             f"Relative entropy {fixed(subject.fit.entropy, 3)}, given {subject.given}.",
         )
+
+
+def _how_fitted(selection):
+    """How many models could be fitted, and how many of them were also sampled."""
+    n, sampled = len(selection.ml), len(selection.bayes)
+    return f"{n} could be fitted" + (f" by maximum likelihood, {sampled} of them were sampled" if sampled < n else "")
 
 
 def _medians(subject):

@@ -105,6 +105,14 @@ def maths(text: str) -> Markup:
     return Markup(_SUPERSCRIPT.sub(r"<sup>\1</sup>", lowered))
 
 
+def _of_models(subject: Subject) -> str:
+    """What the pictures of every model show."""
+    sampled, fitted = len(subject.selected.bayes), len(subject.every_fit)
+    kind = "credible" if sampled == fitted else "credible or (ML) confidence" if sampled else "confidence"
+    text = f"Median {subject.words.value} of each class over time, with its {CI_TEXT} {kind} band."
+    return text + (" ML: not sampled; from the maximum-likelihood estimate." if sampled < fitted else "")
+
+
 def _content(subject: Subject, title: str) -> dict[str, Any]:
     """Everything the template shows."""
     made = requirements.requirements(subject)
@@ -160,7 +168,7 @@ def _content(subject: Subject, title: str) -> dict[str, Any]:
             "classical": selection_tables.classical(subject),
             "sizes": selection_tables.sizes_by_model(subject),
             "picture": figures.selection_picture(subject),
-            "of_models": f"Median {subject.words.value} of each class over time, with its {CI_TEXT} credible band.",
+            "of_models": _of_models(subject),
             "models": list(figures.all_models(subject)),
         }
     return mark(content, subject.why_not)

@@ -16,6 +16,7 @@ from bayesctc.report.subject import Subject, failed_text
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS, SMALLEST_CLASS
 from bayesctc.results.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN
 from bayesctc.results.separation import LEAST_INFORMATION, MADE_BY_SURVIVAL, TOTAL, separation_warnings
+from bayesctc.results.usable import COMPARED_ESS_PER_CHAIN, COMPARED_RHAT
 from bayesctc.shown import told_apart
 
 FEW_EVENTS = 10  # a convention: with fewer, little is known of a class's survival
@@ -95,13 +96,20 @@ def _comparable(subject) -> Requirement:
     reason = subject.why_not
     warning = "" if reason is None else failed_text(reason)
     return Requirement(
-        "The fit's numbers can be relied on",
+        f"Fit can be used at all ({_least_asked(subject)})",
         "yes" if reason is None else f"no: {reason}",
         "yes",
         reason is None,
         "the computation did not reach a reliable result",
         warning,
     )
+
+
+def _least_asked(subject) -> str:
+    """What a fit has to meet to be used at all; limits for draws are stricter where each is checked by itself."""
+    if not subject.bayesian:
+        return "the maximum-likelihood estimate has converged"
+    return f"R-hat {COMPARED_RHAT:g} or less, effective sample size {COMPARED_ESS_PER_CHAIN} per chain or more"
 
 
 def _sampling(subject) -> Iterator[Requirement]:
@@ -272,11 +280,13 @@ def _selection(subject) -> Iterator[Requirement]:
     selection = subject.selection
     table = selection.table
     fitted = table[table["elpd_loo"].notna()]
-    tried = table[~given_up(table)]
-    failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in tried.index.difference(fitted.index))
+    unsampled = table.index[given_up(table)]
+    missing = table.index.difference(fitted.index).difference(unsampled)
+    failed = "; ".join(f"K = {k}: {table.loc[k, 'warnings']}".rstrip(".") for k in missing)
+    only_ml = f"; by maximum likelihood only: K = {', '.join(map(str, unsampled))}" if len(unsampled) else ""
     yield Requirement(
         "Numbers of classes that could be fitted",
-        f"{len(fitted)} of {len(tried)}",
+        f"{len(table) - len(missing)} of {len(table)}{only_ml}",
         "all",
         not failed,
         "some numbers of classes could not be fitted, so the comparison is incomplete",

@@ -7,9 +7,7 @@ from bayesctc.criteria.waic import HIGH_VARIANCE
 from bayesctc.report.format import MISSING, fixed, odds, percent
 from bayesctc.report.subject import Subject
 from bayesctc.report.tables import Table, yes_no
-from bayesctc.results.bayes_fit import BayesFit
 from bayesctc.results.classes import GOOD_AVERAGE, GOOD_ODDS
-from bayesctc.results.ml_fit import MLFit
 from bayesctc.results.usable import why_not
 
 
@@ -109,22 +107,31 @@ def classical(subject: Subject) -> Table:
     ]
     note = (
         "At the best interior maximum-likelihood mode. The sample size of BIC is the number of patients. Lower is "
-        "better. Entropy is relative. Average posterior and odds of correct classification come from the draws; the "
-        f"lowest over classes is shown (wanted: {GOOD_AVERAGE:g} and {GOOD_ODDS:g})."
+        "better. Entropy is relative. Of average posterior and odds of correct classification, the lowest over classes "
+        f"is shown (wanted: {GOOD_AVERAGE:g} and {GOOD_ODDS:g}){_from_draws(subject.selected)}."
     )
     if blrt:
         note += " BLRT p: bootstrap likelihood-ratio test of K against K + 1 classes."
     return Table("Classical criteria", head, rows, note, marked=_recommended(subject))
 
 
+def _from_draws(selection):
+    """Which K have their classification from draws."""
+    sampled, fitted = sorted(selection.bayes), set(selection.ml)
+    if not sampled:
+        return ""
+    if fitted <= set(sampled):
+        return "; they come from the draws"
+    return f"; they come from the draws for K = {', '.join(map(str, sampled))}"
+
+
 def sizes_by_model(subject: Subject) -> Table:
     """Patients in each class, for every number of classes."""
-    sampled = subject.selected.bayes
-    fits: dict[int, BayesFit | MLFit] = {**subject.selected.ml, **sampled}
+    sampled, fits = subject.selected.bayes, subject.every_fit
     most = max(fits)
     rows: list[list[str]] = []
     marked: set[int] = set()
-    for k, fit in sorted(fits.items()):
+    for k, fit in fits.items():
         failed = why_not(fit)
         for what, cells in (
             ("patients assigned", [f"{n:,}" for n in fit.quality["n_modal"]]),

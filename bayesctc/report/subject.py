@@ -236,6 +236,12 @@ class Subject:
         return self.selection
 
     @property
+    def every_fit(self) -> dict[int, BayesFit | MLFit]:
+        """The fit of each number of classes of the selection: the maximum-likelihood estimate if it was not sampled."""
+        fits: dict[int, BayesFit | MLFit] = {**self.selected.ml, **self.selected.bayes}
+        return {k: fits[k] for k in sorted(fits)}
+
+    @property
     def bayes(self) -> BayesFit:
         """The fit, where it is a posterior."""
         assert isinstance(self.fit, BayesFit)

@@ -16,11 +16,23 @@ from bayesctc.sensitivity.targets import Targets
 pytestmark = pytest.mark.unit
 
 
-def record(name, ratio, median):
-    rows = [["hazard_ratio", "class 2", None, *ratio, ""]]
-    rows += [["median_ctc", label, month, *median, ""] for label in ("class 1", "class 2") for month in (0.0, 6.0)]
-    labels = ["class 1", "class 2"]
+def record(name, ratio, median, n_classes=2):
+    labels = [f"class {g + 1}" for g in range(n_classes)]
+    rows = [["hazard_ratio", label, None, *ratio, ""] for label in labels[1:]]
+    rows += [["median_ctc", label, month, *median, ""] for label in labels for month in (0.0, 6.0)]
     return {**empty_record(name, name, {}, DONE, ""), "rows": rows, "labels": labels, "n_patients": 50}
+
+
+def gathered(plan, base, records):
+    targets = Targets((0.0, 6.0), (12.0,))
+    found = [Resolved(row, None, None, targets) for row in plan.rows]  # type: ignore[arg-type]
+    return gather(plan, found, base, records, targets, None)
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
 
 
 @pytest.fixture
@@ -33,10 +45,49 @@ def result():
         empty_record(names[1], names[1], {}, FAILED, "no interior mode"),
         record(names[2], (2.2, 1.3, 3.1), (900.0, 700.0, 1100.0)),
     ]
-    targets = Targets((0.0, 6.0), (12.0,))
-    found = [Resolved(row, None, None, targets) for row in plan.rows]  # type: ignore[arg-type]
-    yield gather(plan, found, base, records, targets, None)
-    plt.close("all")
+    return gathered(plan, base, records)
+
+
+@pytest.fixture
+def unmixed():
+    """The first fit has not mixed; the second has another number of classes."""
+    plan = SensitivityPlan([Variation("hazard", "piecewise"), Variation("n_classes", 2)])
+    names, numbers = plan.table["variation"].tolist(), ((2.0, 1.2, 3.0), (300.0, 200.0, 400.0))
+    failed = {"unusable": "R-hat is 1.08, at most 1.05 allowed: the chains have not mixed"}
+    records = [record(names[0], *numbers, n_classes=3) | failed, record(names[1], *numbers)]
+    return gathered(plan, record("base", *numbers, n_classes=3), records)
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_the_caption_ends_inside_the_picture(unmixed, layout):
+    figure = plt.figure(figsize=(5.0, 3.0), layout=layout)
+    ax = plot_sensitivity(unmixed, ax=figure.subplots())
+    figure.draw_without_rendering()
+    (said,) = [text for text in ax.texts if text.get_text().startswith("Not counted.")]
+    assert " ".join(said.get_text().split()).endswith("the chains have not mixed.")
+    assert said.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_the_legend_has_the_markers_of_the_rows(unmixed):
+    ax = plot_sensitivity(unmixed)
+    texts = {text.get_text() for text in ax.get_legend().get_texts()}
+    assert texts == {"base, its interval shaded", "similar to the base", "fit failed: not counted"}
+    rows = {(line.get_marker(), to_hex(line.get_color())) for line in ax.lines if line.get_marker() not in ("None", "")}
+    assert {(line.get_marker(), to_hex(line.get_color())) for line in ax.get_legend().get_lines()} == rows
+
+
+@pytest.mark.parametrize(
+    ("options", "title"),
+    [
+        ({}, "Hazard ratio, highest class vs the lowest class"),
+        ({"latent_class": "class 2"}, "Hazard ratio, class 2 vs the lowest class"),
+        ({"quantity": "median_ctc"}, "Median count per 7.5 mL, highest class, month 6"),
+        ({"quantity": "median_ctc", "latent_class": "class 1"}, "Median count per 7.5 mL, class 1, month 6"),
+    ],
+)
+def test_the_title_holds_for_every_row(unmixed, options, title):
+    """The highest of two classes is compared with the highest of three."""
+    assert plot_sensitivity(unmixed, **options).get_title() == title
 
 
 def points(ax):

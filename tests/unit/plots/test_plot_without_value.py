@@ -1,5 +1,7 @@
 """Ticks of samples without a value, and curves at chosen covariates."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -10,14 +12,20 @@ import bayesctc as bc
 pytestmark = pytest.mark.unit
 
 
-@pytest.fixture(scope="module")
-def fit():
-    """Every ninth sample failed, every eleventh is missing; the arms have curves of their own."""
+def made(earlier: float = 0.0) -> bc.Cohort:
+    """Every ninth sample failed, every eleventh is missing; those at the start may be some months earlier."""
     samples, patients = frames(150)
     k = np.arange(len(samples))
     status = np.where(k % 9 == 4, "failed", np.where(k % 11 == 4, "missing", "ok"))
-    cohort = bc.Cohort(samples.assign(status=status, ctc=samples["ctc"].astype(float).where(status == "ok")), patients)
-    return counts_only(cohort, n_classes=2, longitudinal_by_class="~ arm", endpoint="os", common_shape=True)
+    time = samples["time"] - earlier * (samples["time"] < 0.5)
+    ctc = samples["ctc"].astype(float).where(status == "ok")
+    return bc.Cohort(samples.assign(status=status, time=time, ctc=ctc), patients)
+
+
+@pytest.fixture(scope="module")
+def fit():
+    """The arms have curves of their own."""
+    return counts_only(made(), n_classes=2, longitudinal_by_class="~ arm", endpoint="os", common_shape=True)
 
 
 def ticks(ax) -> dict[str, list[float]]:
@@ -62,3 +70,37 @@ def test_of_the_patients_that_are_drawn(fit):
     np.testing.assert_allclose(drawn[0], curves["median_ctc"].to_numpy()[1])
     plt.close(ax.figure)
     assert ticks(bc.plot_trajectories(fit, show_samples=False)) == {}
+
+
+def test_samples_before_day_0_are_on_the_axis(fit):
+    """Nothing is fitted to them, so only their times matter."""
+    early = replace(fit, analysis=replace(fit.analysis, cohort=made(0.9)))
+    first = min(early.cohort.samples["time"].min(), early.cohort.failed_samples["time"].min())
+    assert first < -0.5
+    ax = bc.plot_trajectories(early)
+    assert ax.get_xlim()[0] == first
+    failed = early.cohort.failed_samples
+    for status, found in ticks(ax).items():
+        expected = failed["time"][(failed["status"] == status) & (failed["time"] <= ax.get_xlim()[1])]
+        assert found == sorted(expected.tolist())
+    assert bc.plot_trajectories(early, months=[2.0, 6.0]).get_xlim() == (first, 6.0)
+    plt.close("all")
+
+
+def test_of_single_patients_within_the_axis(fit):
+    """A sample that failed before the first one, or after the last one that has a value."""
+    early = replace(fit, analysis=replace(fit.analysis, cohort=made(0.9)))
+    failed = early.cohort.failed_samples
+    last = early.cohort.samples.groupby("patient_id")["time"].max()
+    of = failed.groupby("patient_id")["time"].agg(["min", "max"])
+    who = of.index[(of["min"] < 0.0) & (of["max"] > last[of.index])][0]
+    for months in (None, [0.0, 3.0]):
+        (ax,) = bc.plot_individual_fits(early, [who], months=months)
+        low, high = ax.get_xlim()
+        own = failed["time"][failed["patient_id"] == who]
+        assert low < own.min()
+        assert sum(map(len, ticks(ax).values())) == (len(own) if months is None else (own <= high).sum())
+        assert all(low <= time <= high for times in ticks(ax).values() for time in times)
+    axes = bc.plot_prediction(early, early.cohort, who, landmarks=[3.0])
+    assert axes[0, 0].get_xlim()[0] < min(times[0] for times in ticks(axes[0, 0]).values())
+    plt.close("all")

@@ -12,6 +12,7 @@ from bayesctc.report.code import code
 from bayesctc.report.format import count, duration, fixed, odds, percent, significant, with_interval
 from bayesctc.report.subject import Subject
 from bayesctc.results.diagnostics import MAX_RHAT
+from bayesctc.results.usable import COMPARED_ESS_PER_CHAIN, COMPARED_RHAT
 
 pytestmark = pytest.mark.unit
 
@@ -128,7 +129,8 @@ def test_checks_of_good_draws(bayes):
     found = {check.name: check for check in made}
     assert found["Divergent transitions"].passed
     assert found["Largest R-hat"].passed == (bayes.diagnostics.max_rhat <= MAX_RHAT)
-    assert found["The fit's numbers can be relied on"].passed
+    used = f"R-hat {COMPARED_RHAT:g} or less, effective sample size {COMPARED_ESS_PER_CHAIN} per chain or more"
+    assert found[f"Fit can be used at all ({used})"].passed
     assert found["Fewest expected events in a class"].passed
     assert found["Smallest class, share of patients"].wanted == "2 % or more"
     assert found["Lowest odds of correct classification"].wanted == "5 or more"

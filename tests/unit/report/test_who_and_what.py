@@ -94,7 +94,7 @@ def test_counts_have_no_decimals_and_stay_on_their_side_of_the_cut_off(ml):
 
 def test_every_failed_check_says_what_follows(selection, ml):
     for each in (*requirements(Subject.of(selection)), *requirements(Subject.of(ml))):
-        if each.name == "The fit's numbers can be relied on":
+        if each.name.startswith("Fit can be used at all"):
             continue  # the fit is then shown as failed
         assert re.search(r", so |uncertain: |not recommended", each.plain), each.plain
 
