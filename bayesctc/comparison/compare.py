@@ -13,8 +13,9 @@ from bayesctc.comparison.joint import Joint, adjusted_otherwise, check_joint, ch
 from bayesctc.comparison.published import published_aic, published_table
 from bayesctc.comparison.readings import CYCLE_2, Reading, b2ctc, bctc, tctc
 from bayesctc.data import Cohort
+from bayesctc.data.columns import time_text
 from bayesctc.data.endpoint import checked_cause
-from bayesctc.data.source import of_the_trial
+from bayesctc.data.source import of_the_trial, time_unit_of
 from bayesctc.errors import DataError, SpecError
 from bayesctc.inference.ml import fit_ml
 from bayesctc.inference.settings import COMPARED, SamplingOptions, Settings
@@ -28,8 +29,8 @@ from bayesctc.shown import Shown
 TABLES = ("hazard_ratios", "criteria", "tests")  # of each endpoint
 UNFAIR = (
     "Trajectory classes use later samples than baseline and cycle-2 status, drawn while the patient was alive, and "
-    "part of their advantage comes from that. With a landmark (landmark=) all three use the same samples, and the "
-    "patients still at risk are followed from there."
+    "part of their advantage comes from that. With a landmark (landmark=, on the command line --landmark) all three use "
+    "the same samples, and the patients still at risk are followed from there."
 )
 CARRIED = (
     "Trajectory classes were formed once, from the counts alone, and used for every endpoint: each class consists of "
@@ -39,9 +40,9 @@ OWN_CLASSES = (
     "A joint fit (rows marked 'joint fit') forms separate classes for each endpoint, which may contain other patients "
     "under the same label."
 )
-FAIR = (
-    "All three readings use only samples up to {0:g} months, and patients still at risk then are followed from there. "
-    "The comparison is fair: it uses what is known at {0:g} months."
+AT_LANDMARK = (
+    "All three readings use what is known at {0}: only samples up to then, and patients still at risk are followed "
+    "from there."
 )
 
 
@@ -129,7 +130,7 @@ class Comparison(Shown):
     def sentence(self) -> str:
         """The kind of comparison, and what ranks first by each criterion."""
         origin = f"{CARRIED} {OWN_CLASSES}" if self.fits else CARRIED
-        return f"{_sentence(self.criteria, self.landmark)} {origin}"
+        return f"{_sentence(self.criteria, self.landmark, time_unit_of(self.cohort.source))} {origin}"
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -336,7 +337,7 @@ def _warnings(growth, parts, more):
     return (*notes, *(f"{name}: {w}" for name, part in parts.items() for w in part.warnings), *more)
 
 
-def _sentence(criteria, landmark):
+def _sentence(criteria, landmark, time_unit):
     """The kind of comparison, what ranks first by each criterion, and what is not counted."""
     found = []
     for endpoint, rows in criteria.groupby("endpoint", sort=False):
@@ -358,7 +359,7 @@ def _sentence(criteria, landmark):
         if len(failed):
             said = "; ".join(f"{r.reading}, {r.method} ({r.reason})" for r in failed.itertuples())
             found.append(f"{len(failed)} of {len(rows)} fits of {endpoint} failed and are not counted: {said}.")
-    return " ".join([*found, UNFAIR if landmark is None else FAIR.format(landmark)])
+    return " ".join([*found, UNFAIR if landmark is None else AT_LANDMARK.format(time_text(landmark, time_unit))])
 
 
 def classes_failed(comparison: Comparison) -> str | None:

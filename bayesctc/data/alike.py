@@ -41,7 +41,9 @@ def grouped(problems: pd.DataFrame, time_unit: str) -> str:
             continue
         examples = "; ".join(_example(problem) for problem in alike.head(EXAMPLES).to_dict("records"))
         place = f"{alike.iloc[0]['file']}, {len(alike):,} rows" + ("" if column is None else f", column {column!r}")
-        remedy = of_cells or _remedy(alike, str(allowed), time_unit)
+        remedy = of_cells
+        if of_cells in ("", remedies.WITHOUT_COUNT):  # many words may also be no counts at all
+            remedy += _remedy(alike, str(allowed), time_unit)
         lines.append(f"  {place}: allowed: {allowed}; found such as {examples}{remedy}")
     heading = "1 problem in the data:" if total == 1 else f"{total:,} problems in the data:"
     if len(lines) > FEW:

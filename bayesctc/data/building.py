@@ -103,6 +103,7 @@ def build_content(
         samples_after_endpoint=samples_after_endpoint,
         failed_samples=sort_samples(failed, patient_frame.index),
         looked_for=looked_for,
+        assumed=tuple(column for column in outcome.optional if column not in samples.frame),
     )
     return content if over_time is None else _with_intervals(content, *over_time)
 

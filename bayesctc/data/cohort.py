@@ -270,9 +270,10 @@ class Cohort(Derived):
     def warnings(self) -> tuple[str, ...]:
         """Data that look wrong, and what to do about them; empty if nothing does.
 
-        Checked are times that may be in another unit, implausible blood volumes and counts, a volume under another
-        name, levels that differ only in capitals or blanks, columns of numbers that a few texts turn into a factor, and
-        deaths that progression-free survival does not count.
+        Checked are times that may be in another unit, endpoints without events (except in patients read `like` those
+        of a model), implausible blood volumes and counts, a volume under another name, levels that differ only in
+        capitals or blanks, columns of numbers that a few texts turn into a factor, and deaths that progression-free
+        survival does not count.
         """
         return data_warnings(self._content)
 

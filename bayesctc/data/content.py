@@ -58,6 +58,9 @@ class Content:
         columns as text; by patient and time.
     looked_for : mapping
         Endpoint to the numbers of the causes that are looked for at visits; endpoints known to the day are not in it.
+    assumed : tuple of str
+        Optional columns of the outcome that the table of samples did not have, as far as known: a saved cohort does
+        not say.
     """
 
     samples: pd.DataFrame
@@ -80,6 +83,7 @@ class Content:
     interval_given: Mapping[str, pd.Series] = field(default_factory=dict)
     failed_samples: pd.DataFrame = field(default_factory=status.none)
     looked_for: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
 
     @property
     def endpoints(self) -> tuple[str, ...]:

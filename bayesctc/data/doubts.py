@@ -24,7 +24,8 @@ def data_warnings(content: Content) -> tuple[str, ...]:
     ]
     levels = [text for where, table, schema in tables for text in _of_levels(where, table, schema)]
     deaths = _of_deaths(content.patients) if DEATH_ENDS not in content.causes else ()
-    return (*unit_warnings(content), *content.outcome.doubts(content.samples, further), *deaths, *levels)
+    own = content.outcome.doubts(content.samples, further)
+    return (*unit_warnings(content), *_without_events(content), *own, *deaths, *levels)
 
 
 def deaths_not_counted(patients: pd.DataFrame) -> int:
@@ -39,6 +40,20 @@ def deaths_not_counted(patients: pd.DataFrame) -> int:
     if (event & patients[f"{name}_right"].isna()).any():
         return 0
     return int(((patients["os_event"] > 0) & ~event).sum())
+
+
+def _without_events(content: Content) -> Iterator[str]:
+    """Endpoints, or competing events, that no patient had; new patients of a model need not have had any."""
+    if content.source and "like" in content.source[0].missing:
+        return
+    for name in content.endpoints:
+        column, event = f"{name}_event", content.patients[f"{name}_event"]
+        causes = content.causes.get(name, ())
+        never = [f"{cause!r} ({column} {k})" for k, cause in enumerate(causes, start=1) if not (event == k).any()]
+        if not (event > 0).any():
+            yield f"{name}: no patient has the event ({column} is 0 everywhere), so that it cannot be analysed"
+        elif never:
+            yield f"{name}: no patient has the event {' or '.join(never)}; omit from causes those that never occur"
 
 
 def _of_deaths(patients: pd.DataFrame) -> Iterator[str]:

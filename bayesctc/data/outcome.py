@@ -5,7 +5,7 @@ A further kind of outcome is one class, here or elsewhere, registered with `regi
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -82,13 +82,13 @@ class CtcCount(Outcome):
             volume = parsing.positive_numbers(table, "volume_ml", problems, allowed="millilitres, above 0")
         return {"ctc": count, "volume_ml": volume}
 
-    def told(self, samples: pd.DataFrame) -> dict[str, str]:
-        """The volumes of blood."""
+    def told(self, samples: pd.DataFrame, assumed: Collection[str]) -> dict[str, str]:
+        """The volumes of blood, and whether they are those of the table."""
         least, most = (f"{samples['volume_ml'].agg(which):g}" for which in ("min", "max"))
         same = f"{least} mL in every sample"
-        assumed = f"{same} (the default without a column volume_ml)"
-        usual = least == most == f"{DEFAULT_VOLUME_ML:g}"
-        return {"volume of blood": assumed if usual else same if least == most else f"{least} to {most} mL"}
+        if "volume_ml" in assumed:
+            same += " (the default without a column volume_ml)"
+        return {"volume of blood": same if least == most else f"{least} to {most} mL"}
 
     def doubts(self, samples: pd.DataFrame, further: pd.DataFrame) -> Iterator[str]:
         """Volumes in another unit or column, and implausible counts."""
@@ -106,7 +106,7 @@ class CtcCount(Outcome):
                 f"ctc: {found} and {len(many) - 1:,} others are more than {MOST_CELLS:,}; it should be the number of "
                 "cells counted, not a concentration"
             )
-        usual = f"{DEFAULT_VOLUME_ML:g} mL of blood are assumed for every sample"
+        usual = f"the volume of blood is {DEFAULT_VOLUME_ML:g} mL in every sample"
         for name in further if (volume == DEFAULT_VOLUME_ML).all() else ():
             if pd.api.types.is_numeric_dtype(further[name]) and _A_VOLUME.search(str(name)):
                 yield (

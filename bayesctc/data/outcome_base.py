@@ -1,7 +1,7 @@
 """What every outcome provides, and the questions it may answer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -93,8 +93,8 @@ class Outcome(ABC):
     def inverse(self, y: Any) -> np.ndarray:
         """Values at the reference exposure, from the scale of the growth curve."""
 
-    def told(self, samples: pd.DataFrame) -> dict[str, str]:
-        """Lines of a summary on its further columns, by heading."""
+    def told(self, samples: pd.DataFrame, assumed: Collection[str]) -> dict[str, str]:
+        """Lines of a summary on its further columns, by heading; `assumed` are those that the table did not have."""
         return {}
 
     def doubts(self, samples: pd.DataFrame, further: pd.DataFrame) -> Iterator[str]:

@@ -33,7 +33,7 @@ def summary_lines(content: Content, fingerprint: str) -> dict[str, str]:
             lines[content.outcome.column] = (
                 f"median {value.median():g}, {value.min()} to {value.max():,}; 0 in {zero:.0f} % of samples"
             )
-    lines |= content.outcome.told(content.samples)
+    lines |= content.outcome.told(content.samples, content.assumed)
     if content.sample_schema:
         lines["columns of samples"] = "; ".join(f"{name}: {c}" for name, c in content.sample_schema.items())
     lines["endpoints"] = "; ".join(_endpoint(content, name) for name in content.endpoints) or NO_ENDPOINT

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesctc.data import remedies
 from bayesctc.data.cells import can_be_stored
 from bayesctc.data.columns import SAMPLE_COLUMNS, endpoints_in
 from bayesctc.data.frames import as_pandas, column_name, plain
@@ -60,7 +61,8 @@ def _lines(path: Path, problems: Problems) -> tuple[list[str], list[list[str]], 
                     rows.append(start)
                 start = reader.line_num + 1
     except UnicodeDecodeError as error:
-        problems.add(path.name, f"bytes that are not UTF-8 ({error.reason})", "a CSV file in UTF-8")
+        allowed = f"a CSV file in UTF-8; {remedies.of_encoding(path)}"
+        problems.add(path.name, f"bytes that are not UTF-8 ({error.reason})", allowed)
         return None
     except csv.Error as error:
         problems.add(path.name, f"a line that is not CSV ({error})", "a CSV file, cells with commas quoted", row=start)
@@ -79,10 +81,7 @@ def _checked_lines(
 ) -> tuple[list[str], list[list[str]], list[int]] | None:
     delimiter = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
     if delimiter is not None:
-        allowed = (
-            "commas between cells, and decimal points; convert it with pandas: "
-            f"pd.read_csv({name!r}, sep={delimiter!r}, decimal=',').to_csv({name!r}, index=False)"
-        )
+        allowed = f"commas between cells, and decimal points; {remedies.of_delimiter(name, delimiter)}"
         problems.add(name, f"a header separated by {delimiter!r}: {quoted(header[0])}", allowed, row=1)
         return None
     if "" in header:

@@ -1,11 +1,15 @@
-"""Whether new patients, a landmark and horizons are within the range of a fit, which times in another unit are not."""
+"""Whether new patients, a landmark, times and horizons are within the range of a fit."""
 
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from bayesctc.data import Cohort
+from bayesctc.data.cells import is_typed_number, number_text
 from bayesctc.data.columns import TIME_TOLERANCE
+from bayesctc.data.scenario import assumed_after
+from bayesctc.model.settling import FORMULAS
 from bayesctc.results.fit import Fit
 
 OTHER_UNIT = 10.0  # factor between gaps of samples; a month has 30 days, a year 12 months
@@ -47,6 +51,47 @@ def unlike_the_fit(fit: Fit, patients: Cohort, landmark: float | None = None) ->
         )
 
 
+def values_outside(fit: Fit, known: Cohort, landmark: float, assumed: pd.DataFrame | None = None) -> Iterator[str]:
+    """Measurements and covariates that are numbers outside the range of the fit.
+
+    Parameters
+    ----------
+    fit : MLFit or BayesFit
+    known : Cohort
+        New patients, under the fit's schema, with samples up to the landmark.
+    landmark : float
+        Months.
+    assumed : DataFrame, optional
+        A scenario of time-varying covariates; see `predict_survival`.
+
+    Yields
+    ------
+    str
+        Column, value, patient and range.
+    """
+    samples, patients = fit.analysis.tables()
+    pairs = [(samples, known.samples), (patients, known.patients.reset_index())]
+    if fit.design.interval_types:
+        pairs.append((fit.analysis.intervals, assumed_after(known, landmark, assumed)[0]))
+    covariates = [column for part in FORMULAS for column in getattr(fit.design, part).columns if column != "time"]
+    for name in dict.fromkeys((*fit.design.outcome.columns, *covariates)):
+        for of_fit, table in pairs:
+            if name in of_fit and name in table and is_typed_number(of_fit[name].dtype):
+                yield from _outside(name, of_fit[name], table[name], table["patient_id"])
+
+
+def _outside(name: str, of_fit: pd.Series, values: pd.Series, patients: pd.Series) -> Iterator[str]:
+    """What is outside the range of one column, with the value furthest from it."""
+    low, high = of_fit.min(), of_fit.max()
+    distance = np.maximum(low - values, values - high)
+    n = int((distance > 0).sum())
+    if n:
+        at = distance.argmax()
+        said = f"{number_text(values.iloc[at])} (patient {patients.iloc[at]})"
+        found = f"{said} is" if n == 1 else f"{n:,} of {len(values):,} values, such as {said}, are"
+        yield f"{name}: {found} outside the range of the fit, {number_text(low)} to {number_text(high)}"
+
+
 def of_the_fit(fit: Fit) -> Iterator[str]:
     """The fit's own warnings, which apply to all its predictions."""
     yield from (f"the fit: {text}" for text in fit.warnings)
@@ -65,6 +110,14 @@ def horizons_beyond(fit: Fit, landmark: float, horizons: np.ndarray) -> Iterator
             f"horizons beyond the longest follow-up of the fit, {_longest(fit):.4g} months from the start of treatment "
             f"(extrapolated): {months} months after the landmark"
         )
+
+
+def past_follow_up(fit: Fit, last: float) -> tuple[str, ...]:
+    """A warning if a time or horizon, in months from the start of treatment, is beyond every patient's follow-up."""
+    longest = _longest(fit)
+    if last <= longest:
+        return ()
+    return (f"extrapolated: {last:.4g} months is beyond the longest follow-up of the fit, {longest:.4g} months",)
 
 
 def _longest(fit: Fit) -> float:

@@ -15,7 +15,7 @@ from bayesctc.model.analysis import Analysis
 from bayesctc.model.families import FAMILIES
 from bayesctc.model.generative import draw_classes, natural_by_row
 from bayesctc.model.random_effects import RandomEffects
-from bayesctc.predict.beyond import of_the_fit, unlike_the_fit
+from bayesctc.predict.beyond import of_the_fit, unlike_the_fit, values_outside
 from bayesctc.predict.landmark import (
     at_landmark,
     checked_landmark,
@@ -106,7 +106,8 @@ def predict_counts(
         attrs=_said(outcome.words, positive, landmark, at, n_samples_after(patients, landmark)),
     )
     data["extrapolated"] = ("time", months > last)
-    data.attrs["warnings"] = (*of_the_fit(fit), *unlike_the_fit(fit, patients, landmark))
+    unlike = (*unlike_the_fit(fit, patients, landmark), *values_outside(fit, known.cohort, landmark))
+    data.attrs["warnings"] = (*of_the_fit(fit), *unlike)
     data["time"].attrs["unit"] = "months from the start of treatment"
     return data
 

@@ -17,6 +17,7 @@ from bayesctc.model.hazard_along import ENDLESS, HIGHEST, cumulative_along
 from bayesctc.model.packed import Packed
 from bayesctc.model.patient_hazards import EFFECT_NODES, PatientHazards
 from bayesctc.model.spec import ModelSpec
+from bayesctc.predict.beyond import past_follow_up
 from bayesctc.results.classified import need_endpoint
 from bayesctc.results.fit import Fit
 from bayesctc.results.intervals import CI_PROB, CI_TEXT
@@ -100,7 +101,8 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
     Returns
     -------
     Dataset (latent_class, time)
-        survival_function, lower, upper (95 %); and by class rmst, rmst_lower, rmst_upper (months).
+        survival_function, lower, upper (95 %); and by class rmst, rmst_lower, rmst_upper (months). The attribute
+        ``warnings`` says so if times or horizon are beyond the longest follow-up of the fit (extrapolated).
 
     Raises
     ------
@@ -132,6 +134,7 @@ def class_survival(fit: Fit, times: ArrayLike | None = None, horizon: float | No
         "unit": "months",
         "interval": interval_text(fit),
         "horizon": horizon,
+        "warnings": past_follow_up(fit, max(horizon, float(times.max()))),
     }
     names = ("survival_function", "lower", "upper")
     data = curve_dataset(fit, times, dict(zip(names, result["curve"], strict=True)), attributes)

@@ -9,6 +9,7 @@ from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import log_hazard
 from bayesctc.model.parameter_blocks import intervals
 from bayesctc.predict.association_ratios import association_rows, associations, compared_at
+from bayesctc.predict.beyond import past_follow_up
 from bayesctc.predict.covariate_effects import covariate_effects
 from bayesctc.predict.curves import (
     of_classes,
@@ -46,7 +47,7 @@ def hazard_ratios(fit: Fit, reference: str | None = None, horizon: float | None 
     reference : str, optional
         Label of the class with which the others are compared; the lowest unless given.
     horizon : float, optional
-        Months; the largest observed event time unless given.
+        Months; the largest observed event time unless given. `note` marks what is extrapolated beyond all follow-up.
 
     Returns
     -------
@@ -173,7 +174,7 @@ def _difference_rows(fit, labels, g, base, result, horizon):
     causes = range(max(len(fit.design.causes), 1))
     spoilt = dict.fromkeys(why for c in causes for why in averaged_over(fit.empty_cells, labels, c, (g, base)))
     over = [f"standardised to the cohort's covariates{along}"] if survival_columns(fit.spec) else []
-    note = "; ".join([*over, *spoilt])
+    note = "; ".join([*over, *spoilt, *past_follow_up(fit, horizon)])
     for quantity, name, unit, kind in (
         ("difference in survival at the horizon", "survival", "probability", f"at {horizon:.1f} months"),
         ("difference in restricted mean survival", "rmst", "months", f"0 to {horizon:.1f} months"),

@@ -9,6 +9,7 @@ from bayesctc.errors import SpecError
 from bayesctc.model.class_hazards import cumulative_hazard, log_hazard, step_ends
 from bayesctc.model.hazard_along import cumulative_along, log_hazard_along
 from bayesctc.model.packed import Packed
+from bayesctc.predict.beyond import past_follow_up
 from bayesctc.predict.curves import (
     affordable_draws,
     alike,
@@ -58,6 +59,7 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
     Dataset (cause, latent_class, time)
         cumulative_incidence, lower, upper (95 %); survival_function, survival_lower, survival_upper (latent_class,
         time); expected_events (cause, latent_class): with fewer than one a hazard is not estimable, and the fit warns.
+        The attribute ``warnings`` is as in `class_survival`.
 
     Raises
     ------
@@ -85,6 +87,7 @@ def cumulative_incidence(fit: Fit, times: ArrayLike | None = None) -> xr.Dataset
         "endpoint": fit.spec.endpoint,
         "unit": "months",
         "interval": interval_text(fit, additive=True),
+        "warnings": past_follow_up(fit, float(times.max())),
     }
     data = curve_dataset(fit, times, dict(zip(names, result["survival"], strict=True)), attributes)
     data = data.assign_coords(cause=causes)

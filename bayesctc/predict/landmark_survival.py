@@ -12,7 +12,7 @@ from bayesctc.data.scenario import assumed_after
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.class_hazards import step_ends
 from bayesctc.model.random_effects import class_probabilities_near
-from bayesctc.predict.beyond import extrapolated, horizons_beyond, of_the_fit, unlike_the_fit
+from bayesctc.predict.beyond import extrapolated, horizons_beyond, of_the_fit, unlike_the_fit, values_outside
 from bayesctc.predict.curves import interval_text
 from bayesctc.predict.landmark import (
     at_landmark,
@@ -59,8 +59,8 @@ def predict_survival(
         New patients, or those of the fit. The columns of the endpoint may be absent. Attributes of the result count
         samples after the landmark, which are not used (n_samples_after_landmark), and patients who may have had an
         unseen event by then (n_not_known_free). Covariates are read under the fit's schema. The attribute ``warnings``
-        lists reasons not to trust the prediction: the fit's own warnings, and samples, landmark or horizons outside the
-        range of the fit, for example in another unit.
+        lists reasons not to trust the prediction: the fit's own warnings, and times of samples, measurements,
+        covariates, landmark or horizons outside the range of the fit, for example in another unit.
     landmark : float
         Months from the start of treatment, 0 or more; samples at the landmark itself are used.
     horizons : sequence of float
@@ -108,7 +108,7 @@ def predict_survival(
     data = _dataset(fit, known, landmark, ahead, [np.concatenate(v, axis=-2) for v in zip(*parts, strict=True)])
     data.attrs["n_samples_after_landmark"] = n_samples_after(patients, landmark)
     unlike = (*unlike_the_fit(fit, patients, landmark), *horizons_beyond(fit, landmark, ahead))
-    data.attrs["warnings"] = (*of_the_fit(fit), *unlike)
+    data.attrs["warnings"] = (*of_the_fit(fit), *unlike, *values_outside(fit, known.cohort, landmark, intervals))
     data.attrs["n_not_known_free"] = n_not_known_free(patients, str(fit.spec.endpoint), landmark)
     if fit.design.interval_types:
         data.attrs["n_intervals_after_landmark"] = assumed_after(patients, landmark)[1]

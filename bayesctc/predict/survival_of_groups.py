@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayesctc.predict.beyond import past_follow_up
 from bayesctc.predict.curves import (
     MAX_DRAWS,
     MIN_DRAWS,
@@ -40,7 +41,8 @@ def survival_by_assigned(fit: Fit, times: ArrayLike | None = None, start: float 
     Returns
     -------
     Dataset (latent_class, time)
-        survival_function, lower, upper (95 %), and n_patients by class; NaN for a class without patients.
+        survival_function, lower, upper (95 %), and n_patients by class; NaN for a class without patients. The attribute
+        ``warnings`` is as in `class_survival`.
 
     Raises
     ------
@@ -56,6 +58,7 @@ def survival_by_assigned(fit: Fit, times: ArrayLike | None = None, start: float 
         "endpoint": fit.spec.endpoint,
         "unit": "months",
         "interval": interval_text(fit),
+        "warnings": past_follow_up(fit, float(times.max())),
     }
     curves = survival_of_groups(fit, group, K, times, start)
     data = curve_dataset(

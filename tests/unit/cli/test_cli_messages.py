@@ -84,7 +84,8 @@ def test_files_of_another_form(capsys, tmp_path, files):
     samples.to_csv(tmp_path / "semicolons.csv", sep=";", index=False)
     _, _, err = run(capsys, "check", tmp_path / "semicolons.csv", files[1])
     assert "'patient_id;time;ctc" in err
-    assert "pd.read_csv('semicolons.csv', sep=';', decimal=',').to_csv('semicolons.csv', index=False)" in err
+    assert "pd.read_csv('semicolons.csv', sep=';', dtype=str, keep_default_na=False)" in err
+    assert ".to_csv('semicolons_commas.csv', index=False)" in err
     samples.assign(ctc=samples["ctc"].astype(object).where(samples.index > 0)).to_csv(files[0], index=False)
     assert "unless the sample's status (a column of this name) is failed or missing" in run(capsys, "check", *files)[2]
 

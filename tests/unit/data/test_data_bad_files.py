@@ -1,5 +1,8 @@
 """Files and tables that are not what they should be as a whole."""
 
+import pathlib
+import re
+
 import pandas as pd
 import pytest
 
@@ -102,3 +105,30 @@ def test_frame_columns_that_are_not_text(samples, patients):
     cohort = Cohort(samples.assign(**{"7": 1}).rename(columns={"7": 7}), patients)
     assert "7" in cohort.samples
     assert isinstance(cohort.samples, pd.DataFrame)
+
+
+@pytest.mark.parametrize(("delimiter", "encoding"), [(";", "utf-8"), ("\t", "utf-8"), (";", "cp1252"), (";", "utf-16")])
+def test_the_advised_lines_convert_a_file(tmp_path, monkeypatch, delimiter, encoding):
+    """Run as they stand, they leave the original and the codes in it, and give a file that is read."""
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        ("patient_id", "time", "ctc", "site", "note"),
+        ("é", "0,5", "3", "01", "1,2,3"),
+        ("é", ",75", "8", "02", "NA"),
+    ]
+    name = "samples.csv"
+    pathlib.Path(name).write_text("".join(delimiter.join(row) + "\n" for row in rows), encoding=encoding)
+    original = pathlib.Path(name).read_bytes()
+    pathlib.Path("patients.csv").write_text("patient_id,os_time,os_event\né,9,1\n", encoding="utf-8")
+    for _ in range(1 + (encoding != "utf-8")):
+        with pytest.raises(DataError) as caught:
+            read_cohort(name, "patients.csv")
+        (line,) = re.findall(r"(?:pd|pathlib)\..*", caught.value.problems["allowed"].iloc[0])
+        exec(line, {"pd": pd, "pathlib": pathlib})
+        name = re.findall(r"\w+_(?:commas|utf8)\.csv", line)[-1 if line.startswith("pd") else 0]
+    assert pathlib.Path("samples.csv").read_bytes() == original
+    read = read_cohort(name, "patients.csv").samples
+    assert read["time"].tolist() == [0.5, 0.75]
+    assert read["site"].tolist() == ["01", "02"]
+    assert read["note"].iloc[0] == "1,2,3"
+    assert read["patient_id"].tolist() == ["é", "é"]

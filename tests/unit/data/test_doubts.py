@@ -61,6 +61,7 @@ def test_volumes_and_counts():
     (text,) = assumed.warnings
     assert "columns={'volume_ml': 'Blutvolumen_ml'}" in text
     assert "7.5 mL in every sample (the default" in repr(assumed)
+    assert "7.5 mL in every sample\n" in repr(bc.Cohort(samples.assign(volume_ml=7.5), patients))
     assert "columns of samples   Blutvolumen_ml: number" in repr(assumed)
     named = bc.Cohort(samples.assign(Blutvolumen_ml=6.0), patients, columns={"volume_ml": "Blutvolumen_ml"})
     assert named.warnings == ()
@@ -69,3 +70,13 @@ def test_volumes_and_counts():
     assert text.startswith("volume_ml: 7500 mL (patient P0) and 39 others are below 0.1 or above 100;")
     (text,) = bc.Cohort(samples.assign(ctc=[*range(N - 1), 1_000_000]), patients).warnings
     assert text.startswith("ctc: 1,000,000 cells (patient P39)")
+
+
+def test_endpoints_without_events():
+    samples, patients = tables(ttf_time=4.0, ttf_event=[0, 2] * (N // 2))
+    causes = {"ttf": ("progression", "toxicity")}
+    never, of_cause = bc.Cohort(samples, patients.assign(os_event=0), causes=causes).warnings
+    assert never.startswith("os: no patient has the event (os_event is 0 everywhere)")
+    assert of_cause.startswith("ttf: no patient has the event 'progression' (ttf_event 1);")
+    whole = bc.Cohort(samples, patients, causes=causes)
+    assert bc.Cohort(samples, patients.assign(os_event=0), causes=causes, like=whole).warnings == ()

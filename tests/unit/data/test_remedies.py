@@ -39,13 +39,22 @@ def test_a_count_above_the_limit(n):
         ("< 5", "enter a value below 5 and"),
         ("≥1,000", "enter the limit, 1,000, and"),
         (">= 750", "enter the limit, 750, and"),
-        ("many", None),
+        ("many", "if there were too many to count, enter the limit"),
+        ("n.d.", "leave the cell empty and give the sample the status failed"),
+        ("12 (clumps)", None),
         (">", None),
     ],
 )
 def test_other_limits(cell, said):
     text = message({"ctc": [1, 2, 3, 4, cell]})
     assert (said in text) if said else ("enter" not in text)
+
+
+@pytest.mark.parametrize(("unit", "half"), [("days", "0.5 days"), ("weeks", "0.071 weeks"), ("months", "0.016 months")])
+def test_a_time_of_0(unit, half):
+    text = message(patients={"os_time": [0, 8.0, 7.0, 6.0, 5.0]}, time_unit=unit)
+    assert f"leave the patient out, or, if the event was on the first day, enter half a day ({half})" in text
+    assert "half a day" not in message(patients={"os_time": [-1, 8.0, 7.0, 6.0, 5.0]}, time_unit=unit)
 
 
 def test_a_limit_of_a_marker_and_no_limit_of_a_time():

@@ -74,7 +74,7 @@ def test_new_patients_without_follow_up():
 
 def test_times_are_told_in_the_unit_of_the_file():
     samples = pd.DataFrame({"patient_id": list("aab"), "time": [0, 1053, 14], "ctc": 1})
-    patients = pd.DataFrame({"patient_id": list("ab"), "pfs_time": [700, 900], "pfs_event": 0})
+    patients = pd.DataFrame({"patient_id": list("ab"), "pfs_time": [700, 900], "pfs_event": 1})
     (found,) = bc.Cohort(samples, patients, time_unit="days").warnings
     assert f"the last is at 1053 days ({1053 / 30.4375:.1f} months), after the longest follow-up, 900 days (" in found
     (found,) = bc.Cohort(samples, patients, time_unit="weeks", samples_after_endpoint="keep").select(["b"]).warnings

@@ -56,6 +56,13 @@ def test_restricted_mean_is_quads(ml):
     assert bc.class_survival(ml, TIMES).attrs["horizon"] == 40.0
 
 
+def test_months_past_follow_up_are_warned_of(ml):
+    last = float(ml.cohort.patients["os_time"].max())
+    assert bc.class_survival(ml, [last]).attrs["warnings"] == ()
+    for curves in (bc.class_survival(ml, [240.0]), bc.class_survival(ml, [12.0], horizon=240.0)):
+        assert "240 months is beyond the longest follow-up" in curves.attrs["warnings"][0]
+
+
 @pytest.mark.parametrize("shape", [0.2, 0.7, 1.0, 5.0])
 def test_nodes_integrate_every_allowed_shape(shape):
     t, w = restricted_mean_nodes(30.0)

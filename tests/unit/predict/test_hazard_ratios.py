@@ -1,6 +1,7 @@
 """Hazard ratios against closed forms."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import fit_causes, two_cause_cohort
 from scipy.integrate import quad
@@ -77,6 +78,20 @@ def test_differences_stand_beside_it(ml):
     difference = row(table, "class 2 vs class 1", "difference in restricted mean survival")
     assert difference["estimate"] == pytest.approx(rmst[1] - rmst[0], rel=1e-7)
     assert difference["unit"] == "months"
+
+
+def test_horizons_past_follow_up_are_noted(ml):
+    last = float(ml.cohort.patients["os_time"].max())
+    within, past = (bc.hazard_ratios(ml, horizon=horizon) for horizon in (last, 240.0))
+    extrapolated = past["note"].str.contains(
+        f"240 months is beyond the longest follow-up of the fit, {last:.4g} months"
+    )
+    assert past.loc[extrapolated, "quantity"].tolist() == [
+        "difference in survival at the horizon",
+        "difference in restricted mean survival",
+    ]
+    assert not within["note"].str.contains("extrapolated").any()
+    pd.testing.assert_series_equal(within["estimate"][:1], past["estimate"][:1])
 
 
 def test_covariates_have_rows(ml_by_class):

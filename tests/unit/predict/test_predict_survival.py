@@ -187,6 +187,21 @@ def test_horizons_past_the_data_are_marked(ml):
     assert "months after the landmark" in found.attrs["unit"]
 
 
+def test_values_outside_the_fit_are_named(ml_by_class):
+    samples, covariate = ml_by_class.cohort.samples, ml_by_class.cohort.patients["bone"]
+    most = samples["ctc"].max()
+    inside, outside = one_patient(bone=[0, 1]), one_patient(bone=[0, 75], count=most + 1)
+    assert covariate.agg(["min", "max"]).tolist() == [0, 1]
+    for predict in (bc.predict_survival, bc.predict_counts):
+        assert predict(ml_by_class, inside, 3.0, [6]).attrs["warnings"] == ml_by_class.warnings
+        *_, count, bone = predict(ml_by_class, outside, 3.0, [6]).attrs["warnings"]
+        said = f"is outside the range of the fit, {samples['ctc'].min()} to {most}"
+        assert count == f"ctc: {most + 1} (patient N1) {said}"
+        assert bone == "bone: 75 (patient N2) is outside the range of the fit, 0 to 1"
+        assert predict(ml_by_class, outside, 1.9, [6]).attrs["warnings"][-1] == bone  # the count is at 2 months
+        assert not any("ctc:" in text for text in predict(ml_by_class, outside, 1.9, [6]).attrs["warnings"])
+
+
 def test_a_table_of_it(ml):
     found = bc.predict_survival(ml, known_at(ml.cohort, 3.0), 3.0, [12, 6])
     table = prediction_table(found)
@@ -207,9 +222,9 @@ def test_a_table_of_it(ml):
     assert len(table) == 2 * found.sizes["patient"]
 
 
-def one_patient(**columns):
+def one_patient(count=8, **columns):
     patients = pd.DataFrame({"patient_id": ["N1", "N2"], "arm": ["A", "B"], "bone": [0, 1]}).assign(**columns)
-    samples = pd.DataFrame({"patient_id": ["N1", "N1", "N2"], "time": [0.0, 2.0, 1.5], "ctc": [3, 8, 0]})
+    samples = pd.DataFrame({"patient_id": ["N1", "N1", "N2"], "time": [0.0, 2.0, 1.5], "ctc": [3, count, 0]})
     return bc.Cohort(samples, patients)
 
 
