@@ -29,8 +29,8 @@ from bayesctc.shown import Shown
 TABLES = ("hazard_ratios", "criteria", "tests")  # of each endpoint
 UNFAIR = (
     "Trajectory classes use later samples than baseline and cycle-2 status, drawn while the patient was alive, and "
-    "part of their advantage comes from that. With a landmark (landmark=, on the command line --landmark) all three use "
-    "the same samples, and the patients still at risk are followed from there."
+    "part of their advantage comes from that. With a landmark (landmark=, on the command line --landmark) all three "
+    "use the same samples, and the patients still at risk are followed from there."
 )
 CARRIED = (
     "Trajectory classes were formed once, from the counts alone, and used for every endpoint: each class consists of "

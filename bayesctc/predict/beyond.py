@@ -71,13 +71,15 @@ def values_outside(fit: Fit, known: Cohort, landmark: float, assumed: pd.DataFra
     """
     samples, patients = fit.analysis.tables()
     pairs = [(samples, known.samples), (patients, known.patients.reset_index())]
-    if fit.design.interval_types:
-        pairs.append((fit.analysis.intervals, assumed_after(known, landmark, assumed)[0]))
+    of_fit = fit.analysis.intervals if fit.design.interval_types else None
+    changing = None if of_fit is None else assumed_after(known, landmark, assumed)[0]
+    if of_fit is not None and changing is not None:
+        pairs.append((of_fit, changing))
     covariates = [column for part in FORMULAS for column in getattr(fit.design, part).columns if column != "time"]
     for name in dict.fromkeys((*fit.design.outcome.columns, *covariates)):
-        for of_fit, table in pairs:
-            if name in of_fit and name in table and is_typed_number(of_fit[name].dtype):
-                yield from _outside(name, of_fit[name], table[name], table["patient_id"])
+        for seen, table in pairs:
+            if name in seen and name in table and is_typed_number(seen[name].dtype):
+                yield from _outside(name, seen[name], table[name], table["patient_id"])
 
 
 def _outside(name: str, of_fit: pd.Series, values: pd.Series, patients: pd.Series) -> Iterator[str]:

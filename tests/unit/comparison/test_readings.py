@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesctc as bc
+from bayesctc.comparison.compare import _sentence
 from bayesctc.errors import SpecError
 
 pytestmark = pytest.mark.unit
@@ -86,3 +87,9 @@ def test_bad_cutoff(cohort, cutoff):
 def test_bad_window(cohort, window):
     with pytest.raises(SpecError, match="window"):
         bc.b2ctc(cohort, window=window)
+
+
+def test_a_landmark_is_told_in_the_unit_of_the_data():
+    none = pd.DataFrame({"endpoint": [], "usable": []})
+    assert "what is known at 183 days (6.0 months): only samples" in _sentence(none, 183 / 30.4375, "days")
+    assert "what is known at 6.0 months: only samples" in _sentence(none, 6.0123, "months")
