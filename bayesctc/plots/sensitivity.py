@@ -23,7 +23,7 @@ NAMES = {
     "elpd": "elpd",
 }
 LINE = 95  # characters of a line of the caption, if there is room for them
-BASE, KEPT, CHANGED, NOT_HELD = "base", "similar to the base", "changed", "not compared with the base"
+BASE, KEPT, CHANGED, NOT_HELD = "base", "not changed by the rule", "changed", "not compared with the base"
 MARKERS = {BASE: "D", KEPT: "o", CHANGED: "s"}
 GREY = {NOT_HELD: (style.MUTED, "^"), style.NOT_COUNTED: (style.MUTED, "o")}
 

@@ -71,7 +71,7 @@ def test_the_caption_ends_inside_the_picture(unmixed, layout):
 def test_the_legend_has_the_markers_of_the_rows(unmixed):
     ax = plot_sensitivity(unmixed)
     texts = {text.get_text() for text in ax.get_legend().get_texts()}
-    assert texts == {"base, its interval shaded", "similar to the base", "fit failed: not counted"}
+    assert texts == {"base, its interval shaded", "not changed by the rule", "fit failed: not counted"}
     rows = {(line.get_marker(), to_hex(line.get_color())) for line in ax.lines if line.get_marker() not in ("None", "")}
     assert {(line.get_marker(), to_hex(line.get_color())) for line in ax.get_legend().get_lines()} == rows
 
