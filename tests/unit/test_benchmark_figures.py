@@ -135,7 +135,7 @@ def test_speed():
     assert agree(shown("| one gradient, 469 patients, 100,000 patients |", "ms |"), wanted)
     wanted = [joint["seconds_a_start"], joint["lcmm_seconds_a_start"]]
     assert agree(shown("joint, K = 4 |", " s |"), wanted)
-    assert agree(shown("1,000 draws, gaussian |", " s |"), [ours["sampling_seconds"]])
+    assert agree(shown("1,000 draws, gaussian |", " s |"), [speed["nuts"]["trial_seed1"]["sampling_seconds"]])
     wanted = [stan["sampling_seconds"], stan["compile_seconds"], ours["compile_seconds"]]
     assert agree(shown("| the same posterior in Stan |", " s) |"), wanted)
     wanted = [ours["ess_bulk_min_per_second"], stan["ess_bulk_min_per_second"]]
