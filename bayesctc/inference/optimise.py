@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from bayesctc.design import differences
 from bayesctc.inference.quasi_newton import climb
 from bayesctc.model.analysis import Analysis
 from bayesctc.model.parameter_blocks import BY_CLASS
@@ -138,14 +139,7 @@ class Objective:
 
     def hessian(self, free) -> np.ndarray:
         """Central differences of the exact gradient."""
-        steps = _STEP * np.maximum(1.0, np.abs(free))
-        columns = []
-        for j, step in enumerate(steps):
-            shift = np.zeros_like(free)
-            shift[j] = step
-            columns.append((self(free + shift)[1] - self(free - shift)[1]) / (2.0 * step))
-        hessian = np.array(columns)
-        return 0.5 * (hessian + hessian.T)
+        return differences.hessian(lambda at: self(at)[1], free, _STEP * np.maximum(1.0, np.abs(free)))
 
     def at_limit(self, free) -> np.ndarray:
         """Which parameters are at an end of their range, and so not estimated: array of bool."""

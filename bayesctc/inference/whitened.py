@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesctc.design import differences
 from bayesctc.model.posterior import Posterior
 
 STEP = 1e-4  # of the differences of a gradient
@@ -12,9 +13,7 @@ STEP = 1e-4  # of the differences of a gradient
 
 def information(posterior: Posterior, x: np.ndarray, step=STEP) -> np.ndarray:
     """Minus the Hessian of the log posterior density at `x`, by central differences: array (n_dim, n_dim)."""
-    steps = np.diag(np.broadcast_to(step, x.shape))
-    rows = [(posterior(x - h)[1] - posterior(x + h)[1]) / (2.0 * h.max()) for h in steps]
-    return 0.5 * (np.stack(rows) + np.stack(rows, axis=1))
+    return differences.hessian(lambda at: -posterior(at)[1], x, step)
 
 
 @dataclass(frozen=True)

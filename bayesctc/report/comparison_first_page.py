@@ -87,7 +87,7 @@ def _ratios(comparison: Comparison, name: str, failed: dict[tuple[str, str], str
 def _few_events(comparison: Comparison, name: str, cause: str, reading: str) -> dict[str, str]:
     """How few events the levels have that have few, by level."""
     data = comparison.cohort.endpoint(name)
-    levels = comparison.readings[reading].levels.reindex(list(data.patient_ids))
+    levels = comparison.readings[reading].levels.loc[list(data.patient_ids)]
     event = pd.Series(data.by_cause()[cause], levels.index)
     table = event.groupby(levels, observed=True).agg(["sum", "size"]).astype(int)
     few = table[table["sum"] < FEW_EVENTS]

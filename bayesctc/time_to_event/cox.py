@@ -141,19 +141,19 @@ def _maximised(model, names):
     Newton's steps from 0 may overshoot, above all where few patients have a term. BFGS searches along its steps, and
     Newton's then start where it ends.
     """
-    fit = None
+    fit, settled = None, False
     with warnings_are("ignore"), np.errstate(all="ignore"):  # what they warn of is looked at below
         for first in (None, "bfgs"):
             try:
                 fit = model.fit(start_params=model.fit(method=first).params if first else None)
             except (np.linalg.LinAlgError, ValueError):  # a Hessian without an inverse
                 continue
-            if np.isfinite(fit.params).all():
+            slope = model.score(fit.params)
+            settled = abs(slope @ fit.cov_params() @ slope) < SETTLED
+            if settled:
                 break
-        if fit is None:
-            return None, names
-        slope = model.score(fit.params)
-        settled = abs(slope @ fit.cov_params() @ slope) < SETTLED
+    if fit is None:
+        return None, names
     wild = [name for name, estimate in zip(names, fit.params, strict=True) if not abs(estimate) < WILD]
     return fit, wild or ([] if settled else names)
 

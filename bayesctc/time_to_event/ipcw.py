@@ -116,9 +116,10 @@ def auc(time, event, risk, horizon: float, weights=None, strata=None, known=None
     known = censoring_weights(time, event, horizon, weights) if known is None else known
     cases = np.flatnonzero((time <= horizon) & (event == 1))
     controls = np.flatnonzero((time > horizon) | (event == 2))
+    strata = np.zeros(len(time)) if strata is None else np.asarray(strata)
     won, pairs = np.zeros(len(known)), np.zeros(len(known))
-    for stratum in np.zeros(1) if strata is None else np.unique(strata):
-        own = np.ones(len(time), bool) if strata is None else np.asarray(strata) == stratum
+    for stratum in np.unique(strata):
+        own = strata == stratum
         own_cases, own_controls = cases[own[cases]], controls[own[controls]]
         own_controls = own_controls[np.argsort(risk[own_controls])]
         lower, at = risk[own_controls], risk[own_cases]

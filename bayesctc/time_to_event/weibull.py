@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
+from bayesctc.design import differences
 from bayesctc.errors import DataError
 from bayesctc.model.families.gaussian import GAUSSIAN
 from bayesctc.model.hazards.weibull import WEIBULL
@@ -177,8 +178,7 @@ def _pack(sizes, time, event, entry, x):
 def _newton(objective, x, steps=10):
     """Newton steps from central differences of the gradient, until they no longer matter."""
     for _ in range(steps):
-        hessian = _hessian(objective, x)
-        step = np.linalg.lstsq(hessian, objective(x)[1], rcond=None)[0]
+        step = np.linalg.lstsq(_hessian(objective, x), objective(x)[1], rcond=None)[0]
         x = x - np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-9:
             break
@@ -186,17 +186,12 @@ def _newton(objective, x, steps=10):
 
 
 def _hessian(objective, x):
-    columns = [(objective(x + e)[1] - objective(x - e)[1]) / (2.0 * STEP) for e in STEP * np.eye(len(x))]
-    return 0.5 * (np.array(columns) + np.array(columns).T)
+    return differences.hessian(lambda at: objective(at)[1], x, STEP)
 
 
 def _scores(evaluator, theta, x):
     """Derivatives of each row's log likelihood: array (n, n_parameters)."""
-    shifted = [
-        (evaluator.patients(theta(x + e)) - evaluator.patients(theta(x - e))) / (2.0 * STEP)
-        for e in STEP * np.eye(len(x))
-    ]
-    return np.array(shifted).T
+    return differences.jacobian(lambda at: evaluator.patients(theta(at)), x, STEP).T
 
 
 def _check(coefficients, hessian, names):

@@ -29,12 +29,6 @@ def gathered(plan, base, records):
     return gather(plan, found, base, records, targets, None)
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def result():
     plan = SensitivityPlan([Variation("hazard", "gompertz"), Variation("n_classes", 3), Variation("growth", "cubic")])

@@ -84,7 +84,6 @@ def test_samples_before_day_0_are_on_the_axis(fit):
         expected = failed["time"][(failed["status"] == status) & (failed["time"] <= ax.get_xlim()[1])]
         assert found == sorted(expected.tolist())
     assert bc.plot_trajectories(early, months=[2.0, 6.0]).get_xlim() == (first, 6.0)
-    plt.close("all")
 
 
 def test_of_single_patients_within_the_axis(fit):
@@ -103,4 +102,3 @@ def test_of_single_patients_within_the_axis(fit):
         assert all(low <= time <= high for times in ticks(ax).values() for time in times)
     axes = bc.plot_prediction(early, early.cohort, who, landmarks=[3.0])
     assert axes[0, 0].get_xlim()[0] < min(times[0] for times in ticks(axes[0, 0]).values())
-    plt.close("all")
